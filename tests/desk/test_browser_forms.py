@@ -10,12 +10,14 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.desk.browsing import open_page, serious_faults
-from tests.world.desk import DeskWorld, desk_of, serving
+from tests.world.desk import DeskWorld, desk_with_accounts, serving
+from tests.world.simulator import QINGYUAN
 from tests.world.station import with_a_fire
 from tests.world.waiting import until
 from yizhan.desk.accounts.model import Role
 from yizhan.producers.draft_rows import DraftState
 from yizhan.services.drafts import find_draft
+from yizhan.services.home import Home
 from yizhan.services.uploads import list_uploads
 
 pytestmark = pytest.mark.browser
@@ -98,7 +100,8 @@ def test_a_fire_is_written_and_sent_by_keyboard_alone(desk: DeskWorld, chromium:
 
 def test_what_is_typed_survives_the_death_of_the_server(chromium: Browser, tmp_path: Path) -> None:
     """The page says that it is not stored, keeps it through a reload, and stores it when the server is back."""
-    with desk_of(with_a_fire(tmp_path / "home")) as desk, contextlib.ExitStack() as window:
+    home = Home(with_a_fire(tmp_path / "home").app.path)
+    with desk_with_accounts(home, QINGYUAN) as desk, contextlib.ExitStack() as window:
         with serving(desk):
             page = window.enter_context(open_page(chromium, desk, Role.DUTY))
             page.goto(f"{desk.address}/new/forest_fire")

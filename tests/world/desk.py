@@ -81,12 +81,18 @@ class Browser:
 class DeskWorld:
     """A county's desk that runs, with an account for each role."""
 
-    station: Station
     home: Home
     county: str
     accounts: AccountStore
     people: dict[Role, SampleAccount]
     host: str = ""
+    in_memory: Station | None = None
+
+    @property
+    def station(self) -> Station:
+        """The station in memory that brings what arrives; not there where real processes do."""
+        assert self.in_memory is not None
+        return self.in_memory
 
     @property
     def address(self) -> str:
@@ -105,18 +111,25 @@ class DeskWorld:
 
 @contextlib.contextmanager
 def running_desk(station: Station, county: str = QINGYUAN) -> Iterator[DeskWorld]:
-    """Run a county's desk while the block runs."""
-    with desk_of(station, county) as world, serving(world):
+    """Run a county's desk beside a station in memory while the block runs."""
+    with desk_of(Home(station.app.path), county) as world:
+        world.in_memory = station
         yield world
 
 
 @contextlib.contextmanager
-def desk_of(station: Station, county: str = QINGYUAN) -> Iterator[DeskWorld]:
+def desk_of(home: Home, county: str) -> Iterator[DeskWorld]:
+    """Run a county's desk while the block runs."""
+    with desk_with_accounts(home, county) as world, serving(world):
+        yield world
+
+
+@contextlib.contextmanager
+def desk_with_accounts(home: Home, county: str) -> Iterator[DeskWorld]:
     """Make the accounts of a county's desk, which ``serving`` runs."""
-    home = Home(station.app.path)
     path = home.county_folder(county) / ACCOUNTS_FILE
     with AccountStore(path, CHEAP) as accounts:
-        yield DeskWorld(station, home, county, accounts, add_sample_accounts(accounts, utc_now()))
+        yield DeskWorld(home, county, accounts, add_sample_accounts(accounts, utc_now()))
 
 
 @contextlib.contextmanager
