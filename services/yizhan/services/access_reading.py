@@ -29,6 +29,9 @@ class AccessQuery:
     limit: int = 50
 
 
+EVERYTHING: Final = AccessQuery()
+
+
 @dataclass(frozen=True, slots=True)
 class AccessPage:
     """Entries, the newest first; ``before`` begins the next page, None: there is none. Of ``unreadable`` lines."""
@@ -38,7 +41,7 @@ class AccessPage:
     unreadable: int
 
 
-def list_accesses(home: Home, county: str, query: AccessQuery) -> AccessPage:
+def list_accesses(home: Home, county: str, query: AccessQuery = EVERYTHING) -> AccessPage:
     """Return entries of a county's access log, the newest first."""
     home.member(county)
     first, last = _span(home, query.day)

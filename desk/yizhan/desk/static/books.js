@@ -5,7 +5,7 @@
   input.addEventListener('change', function () {
     if (!input.files.length) { return; }
     said.textContent = words.sending;
-    fetch('/audit/books/take', { method: 'POST', headers: { 'Content-Type': 'application/octet-stream' }, body: input.files[0] })
+    fetch(words.to, { method: 'POST', headers: { 'Content-Type': 'application/octet-stream' }, body: input.files[0] })
       .then(function (answer) { return answer.json(); })
       .then(function (data) { if (data.fault) { said.textContent = data.fault; } else { location.reload(); } })
       .catch(function () { said.textContent = words.failed; });
