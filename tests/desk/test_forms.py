@@ -133,6 +133,7 @@ def test_a_position_proposes_whom_it_touches_and_how_far_the_border_is(duty: Bro
     writer = Writer.begins(duty, FOREST_FIRE)
     state = writer.enters("place.position", "119.2975,27.5125", datum="WGS84")
     assert state["values"]["header.touches"] == [SHOUNING]
+    assert "响铃直到有人签收" in state["aside"]
     near = float(state["values"]["border.distance_m"][0])
     state = writer.enters("place.position", "119°17′51″E 27°30′45″N", datum="GCJ-02")
     assert state["values"]["place.position"] != ["119.2975,27.5125"]
