@@ -21,6 +21,7 @@ from typing import Final, Literal
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 from rich.console import Console
 
+from docs.small_png import shrink
 from tests.desk.browsing import FLAGS, chromium_path
 from yizhan.demo.account import Account
 from yizhan.demo.auditing import audit
@@ -78,7 +79,7 @@ class Studio:
         """Photograph what a window shows."""
         page.wait_for_timeout(1500)  # the lamps say how things stand after the first beat
         path = FOLDER / f"{name}.png"
-        page.screenshot(path=path, animations="disabled", caret="hide")
+        path.write_bytes(shrink(page.screenshot(animations="disabled", caret="hide")))
         size = path.stat().st_size
         print(f"{path.name}  {size // 1024} KiB")
         if size > LARGEST_BYTES:
@@ -114,9 +115,10 @@ def write_fire(page: Page, address: str) -> None:
     """Begin a fire on the form, as far as an officer has come after half a minute."""
     page.goto(f"{address}/new/forest_fire")
     page.locator("#form").wait_for(state="visible")
-    for text in page.locator("#form textarea:visible").all()[:1]:
-        text.fill("坑底乡界山北坡起火，火线约两百米，随阵风向省界蔓延。")
-        text.blur()
+    text = page.locator("#form textarea:visible").first
+    text.fill("坑底乡界山北坡起火，火线约两百米，随阵风向省界蔓延。")
+    text.blur()
+    page.evaluate("window.scrollTo(0, 0)")
 
 
 def quiet_pages(studio: Studio, day: Day, label: str) -> None:
