@@ -66,7 +66,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Run it for this file."""
     try:
         program = old_chromium(tmp_path_factory.mktemp("old"))
-        blank = [program, "--headless", "--disable-gpu", *FLAGS, "--dump-dom", "about:blank"]
+        blank = [str(program), "--headless", "--disable-gpu", *FLAGS, "--dump-dom", "about:blank"]
         subprocess.run(blank, check=True, capture_output=True, timeout=60)
     except (OSError, subprocess.SubprocessError) as error:
         pytest.skip(f"no Chromium 88: the npm package {PACKAGE} cannot be had or does not run here ({error})")
