@@ -17,11 +17,12 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from yizhan.consumers.bell.labels import rung_name
+from yizhan.desk.audit_filters import audit_filters
 from yizhan.desk.bulletin_filters import BULLETIN_FILTERS
 from yizhan.schemas.i18n import _
 from yizhan.schemas.invisible import escaped
 from yizhan.services.home import Home
-from yizhan.services.labels import DRAFT_STATES, stage_name, type_name, way_name
+from yizhan.services.labels import DRAFT_STATES, arrival, stage_name, type_name, way_name
 
 STATIC: Final = Path(str(files("yizhan.desk") / "static"))
 
@@ -46,9 +47,11 @@ def make_templates(home: Callable[[], Home]) -> Environment:
         "rung": rung_name,
         "way": way_name,
         "type_name": type_name,
+        "arrival": arrival,
         "draft_state": lambda state: _(DRAFT_STATES[state]),
     }
-    environment.filters |= BULLETIN_FILTERS
+    environment.filters |= {**BULLETIN_FILTERS, **audit_filters(home)}
+    environment.tests["prefix_of"] = lambda path, whole: whole.startswith(path)
     return environment
 
 

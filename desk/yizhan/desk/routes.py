@@ -8,6 +8,8 @@ from yizhan.desk.accounts.model import Role
 from yizhan.desk.pages import (
     admin,
     answers,
+    audit,
+    audit_books,
     bulletins,
     drafts,
     duty,
@@ -30,6 +32,8 @@ PAGES: Final[tuple[Page, ...]] = (
     *self_test.PAGES,
     *admin.PAGES,
     *bulletins.PAGES,
+    *audit_books.PAGES,
+    *audit.PAGES,
     *drafts.PAGES,
     *sending.PAGES,
     *uploads.PAGES,
