@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.desk.accounts.model import Role
-from yizhan.desk.pages import answers, duty, stream
+from yizhan.desk.pages import answers, calendar, console, due, duty, stream
 from yizhan.desk.request import Page
 
-PAGES: Final[tuple[Page, ...]] = (*stream.PAGES, *duty.PAGES, *answers.PAGES)
+PAGES: Final[tuple[Page, ...]] = (
+    *stream.PAGES,
+    *duty.PAGES,
+    *answers.PAGES,
+    *console.PAGES,
+    *due.PAGES,
+    *calendar.PAGES,
+)
 
 
 def allowed() -> dict[str, frozenset[Role]]:
