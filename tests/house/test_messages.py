@@ -100,7 +100,9 @@ def places() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for folder in FOLDERS:
         for name, line, message, _, _ in extract_from_dir(
-            ROOT / folder, method_map=[("**.py", "python"), ("**/templates/**.html", "jinja2")], keywords=dict.fromkeys(KEYWORDS)
+            ROOT / folder,
+            method_map=[("**.py", "python"), ("**/templates/**.html", "jinja2")],
+            keywords=dict.fromkeys(KEYWORDS),
         ):
             assert isinstance(message, str)
             found.setdefault(message, set()).add(f"{folder}/{name}:{line}")
