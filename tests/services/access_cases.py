@@ -182,7 +182,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "processes.ProcessState": ("failed",),
     "processes": (
         "broker_pid", "has_broker", "home_processes", "is_running", "last_lines", "log_files", "log_path", "new_text",
-        "receiving_stopped", "start_action", "was_started_by_up",
+        "progress_age", "receiving_stopped", "start_action", "was_started_by_up",
     ),
     "quarantine": ("list_quarantine",),
     "status": ("home_status",),

@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 from tests.world.simulator import QINGYUAN
 from tests.world.station import Station
-from yizhan.desk.accounts.authority import Operator
-from yizhan.desk.accounts.credentials import Cost, Passwords, code_at
+from yizhan.desk.accounts.credentials import Cost, Passwords
 from yizhan.desk.accounts.model import Role
+from yizhan.desk.accounts.sample import PASSWORD, SampleAccount, add_sample_accounts
 from yizhan.desk.accounts.store import AccountStore
 from yizhan.desk.app import make_app
 from yizhan.desk.desk import ACCOUNTS_FILE, Desk
@@ -25,11 +25,6 @@ from yizhan.runtime.process import StopSignal
 from yizhan.services.home import Home
 
 CHEAP = Passwords(Cost(memory_kib=64, iterations=1, lanes=1))
-PASSWORD = "correct-horse-battery"  # noqa: S105 -- of made-up accounts
-NAMES: Mapping[Role, str] = {
-    Role.DUTY: "周某", Role.LIAISON: "叶某", Role.ANALYST: "范某", Role.LEADER: "林某", Role.AUDITOR: "柳某",
-    Role.SYSTEM: "季某", Role.SECURITY: "安某", Role.AUDIT: "申某",
-}  # fmt: skip
 
 
 @dataclass
@@ -75,7 +70,7 @@ class DeskWorld:
     home: Home
     county: str
     accounts: AccountStore
-    codes: dict[Role, list[str]]
+    people: dict[Role, SampleAccount]
     host: str = ""
 
     @property
@@ -85,27 +80,12 @@ class DeskWorld:
 
     def cookie(self, role: Role) -> str:
         """Sign in somebody of a role; return the cookie."""
-        return self.accounts.sign_in(badge_of(role), PASSWORD, self.codes[role].pop(), utc_now())
+        person = self.people[role]
+        return self.accounts.sign_in(person.badge, PASSWORD, person.codes.pop(), utc_now())
 
     def browser(self, role: Role | None = None) -> Browser:
         """Return a browser in which somebody of a role is signed in; None: nobody is."""
         return Browser(self.host, "" if role is None else self.cookie(role))
-
-
-def badge_of(role: Role) -> str:
-    """Return the badge of the account of a role."""
-    return f"3319{list(Role).index(role):02}"
-
-
-def add_accounts(accounts: AccountStore) -> dict[Role, list[str]]:
-    """Make an account of each role, as the security administrator and the officers would; return their codes."""
-    codes = {}
-    for role in Role:
-        now = utc_now()
-        token = accounts.accounts.add(badge_of(role), NAMES[role], [role], Operator("test"), now)
-        code = code_at(accounts.link(token, now).secret, now)
-        codes[role] = accounts.use_link(token, PASSWORD, code, now, badge="", name="")
-    return codes
 
 
 @contextlib.contextmanager
@@ -114,7 +94,7 @@ def running_desk(station: Station, county: str = QINGYUAN) -> Iterator[DeskWorld
     home = Home(station.app.path)
     path = home.county_folder(county) / ACCOUNTS_FILE
     with AccountStore(path, CHEAP) as accounts:
-        world = DeskWorld(station, home, county, accounts, add_accounts(accounts))
+        world = DeskWorld(station, home, county, accounts, add_sample_accounts(accounts, utc_now()))
         listening = Listening(port=0)
         with contextlib.closing(listen(listening)) as listener:
             origins = listening.origins(listener)

@@ -40,6 +40,7 @@ from yizhan.runtime.acl_check import require_access
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import NotAuthorised, StoreError
 from yizhan.runtime.file_lock import exclusive
+from yizhan.runtime.heartbeat import Heartbeat
 from yizhan.runtime.outage_log import OutageLog
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
@@ -130,8 +131,15 @@ def run(
     with exclusive(lock, _("在接收这个收件箱")), OutcomeNotifier(listeners.tell) as notifier, Checkpointer(inbox.path):
         inbox.leave_checkpoints()
         listeners.begin()
+        heart = Heartbeat(lock)
+
+        def beat() -> None:
+            heart.beat()
+            if watchdog is not None:
+                watchdog.beat()
+
         with AttachmentFetcher(inbox, settings, chosen):
-            _Reader(inbox, settings, stop, chosen, watchdog, notifier, listeners).run()
+            _Reader(inbox, settings, stop, chosen, beat, notifier, listeners).run()
 
 
 class _Reader:
@@ -143,12 +151,12 @@ class _Reader:
         settings: Settings,
         stop: StopSignal,
         connection: KafkaConnection,
-        watchdog: Watchdog | None,
+        beat: Callable[[], None],
         notifier: OutcomeNotifier,
         listeners: Listeners,
     ) -> None:
         self._inbox, self._settings, self._stop, self._connection = inbox, settings, stop, connection
-        self._watchdog, self._notifier, self._listeners = watchdog, notifier, listeners
+        self._beat, self._notifier, self._listeners = beat, notifier, listeners
         self._group = topics.group(topics.county(inbox.county), "inbox")
         self._kinds: dict[TopicPartition, Kind] = {
             TopicPartition(topics.alerts(inbox.county), 0): "alert",
@@ -328,10 +336,6 @@ class _Reader:
         self._notifier.put(self._inbox.adopt_charters())
         self._stop.wait(self._backoff)
         self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS[1])
-
-    def _beat(self) -> None:
-        if self._watchdog is not None:
-            self._watchdog.beat()
 
 
 def _arrived(kind: Kind, record: ConsumerRecord) -> Arrived:

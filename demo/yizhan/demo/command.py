@@ -23,6 +23,7 @@ from yizhan.cli.language import HOME_VARIABLE
 from yizhan.demo.account import Account
 from yizhan.demo.auditing import audit
 from yizhan.demo.climbing import climb
+from yizhan.demo.desks import desk_lines, open_desks
 from yizhan.demo.ending import Stopped, cleaning_up
 from yizhan.demo.play import Day
 from yizhan.demo.stage import Stage, exclusive_home
@@ -57,7 +58,7 @@ def _run(counties: str, keep: bool, as_json: bool) -> None:
             console.print(_("建立示例联盟（示例，非真实名单）：密钥、章程、Kafka、驿站、各县收发"))
             stage = Stage.build(home, SIX if counties == "6" else TWO, lambda words: console.print(f"  {words}"))
             stages.append(stage)
-            figures, problems = _play(stage, console)
+            figures, problems = _play(stage, console, desks=keep)
             (home / SUMMARY).write_text(json.dumps(figures, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
             if as_json:
                 click.echo(json.dumps(figures, ensure_ascii=False))
@@ -72,10 +73,13 @@ def _run(counties: str, keep: bool, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _play(stage: Stage, console: Console) -> tuple[dict[str, Any], list[str]]:
+def _play(stage: Stage, console: Console, *, desks: bool) -> tuple[dict[str, Any], list[str]]:
     account = Account(console, stage.charter)
     with console.status(_("启动各进程，等它们就绪")):
         stage.start()
+        opened = open_desks(stage) if desks else []
+    for line in desk_lines(opened) if opened else ():
+        console.print(line)
     day = Day(stage, account)
     label = str(Quarter.containing(utc_now(), stage.charter.time_zone))
     account.section(_("边界上的一天"))
@@ -122,7 +126,11 @@ command = Command(
             default="6",
             help=marked("示例联盟六县，或真正签约的两县（默认 6）"),
         ),
-        Option(["--keep"], is_flag=True, help=marked("演完不收场，留着试用，按 Ctrl-C 结束")),
+        Option(
+            ["--keep"],
+            is_flag=True,
+            help=marked("同时打开寿宁、庆元两县的值班台，演完不收场，留着试用，按 Ctrl-C 结束"),
+        ),
         Option(["--json", "as_json"], is_flag=True, help=marked("结束时把数字以 JSON 写到标准输出")),
     ],
 )

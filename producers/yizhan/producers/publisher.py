@@ -33,6 +33,7 @@ from yizhan.producers.schedule import Patience
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.file_lock import exclusive
+from yizhan.runtime.heartbeat import Heartbeat
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
 from yizhan.runtime.wakeup import WakeupListener, notify
@@ -119,6 +120,7 @@ class _Publisher:
         self._outbox, self._dispatch, self._settings, self._stop = outbox, dispatch, settings, stop
         self._connection, self._reader = connection, reader
         self._topic = topics.events(outbox.county)
+        self._heart = Heartbeat(outbox.path.with_name(outbox.path.name + LOCK))
         self._patience = _patience(settings)
         self._chores = Maintenance(outbox, dispatch, settings)
         self._under_way: dict[int, tuple[Outgoing, float]] = {}  # seq → what, since when
@@ -267,8 +269,10 @@ class _Publisher:
     def _beat(self, watchdog: Watchdog | None) -> None:
         if self._reader.refusal is not None:
             raise self._reader.refusal
-        if watchdog is not None and self._reader.moves():
-            watchdog.beat()
+        if self._reader.moves():
+            self._heart.beat()
+            if watchdog is not None:
+                watchdog.beat()
 
 
 def _patience(settings: Settings) -> Patience:

@@ -19,6 +19,7 @@ from yizhan.ledger.mirror import FILE as COSIGNER_FILE
 from yizhan.producers.outbox_view import LOCK as PUBLISHER_LOCK
 from yizhan.runtime.detached import Detached
 from yizhan.runtime.file_lock import holder, is_shared
+from yizhan.runtime.heartbeat import silence_seconds
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import join_list, marked
@@ -99,6 +100,15 @@ def has_broker(home: Home) -> bool:
 def is_running(process: HomeProcess) -> bool:
     """Return whether a process runs, whoever started it."""
     return is_shared(process.lock) if process.name == STATION else holder(process.lock) is not None
+
+
+def progress_age(home: Home, county: str, kind: Literal["inbox", "outbox"]) -> float | None:
+    """Return how many seconds ago a process of a county last advanced; None if it never ran.
+
+    A process that works says so about once a second. While no broker answers it may be silent for up to ten.
+    """
+    name, lock = (INBOX_FILE, READER_LOCK) if kind == "inbox" else (OUTBOX_FILE, PUBLISHER_LOCK)
+    return silence_seconds(home.county_folder(county) / f"{name}{lock}")
 
 
 def receiving_stopped(home: Home, county: str) -> Action | None:
