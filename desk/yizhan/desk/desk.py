@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from yizhan.desk.accounts.model import Role
 from yizhan.desk.accounts.store import AccountStore
+from yizhan.desk.consoles import Consoles
 from yizhan.desk.live import Feed
 from yizhan.desk.rendering import make_templates
 from yizhan.services.home import Home
@@ -31,8 +32,13 @@ class Desk:
     feed: Feed
     origins: Sequence[str]
     secure: bool = False
+<<<<<<< HEAD
     certificate_headers: tuple[str, str] | None = None
     """Names of the headers in which the gateway hands over a certificate's issuer and serial number."""
+=======
+    consoles: Consoles = field(default_factory=Consoles)
+    """The browsers that listen."""
+>>>>>>> office
     allowed: Mapping[str, frozenset[Role]] = field(default_factory=dict)
     """Path of a page → the roles that may open it."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.desk.accounts.model import Role
+<<<<<<< HEAD
 from yizhan.desk.pages import (
     admin,
     answers,
@@ -19,12 +20,16 @@ from yizhan.desk.pages import (
     uploads,
     wall,
 )
+=======
+from yizhan.desk.pages import answers, calendar, console, due, duty, stream
+>>>>>>> office
 from yizhan.desk.request import Page
 
 PAGES: Final[tuple[Page, ...]] = (
     *stream.PAGES,
     *duty.PAGES,
     *answers.PAGES,
+<<<<<<< HEAD
     *sign_in.PAGES,
     *admin.PAGES,
     *bulletins.PAGES,
@@ -34,6 +39,11 @@ PAGES: Final[tuple[Page, ...]] = (
     *tables.PAGES,
     *outlines.PAGES,
     *wall.PAGES,
+=======
+    *console.PAGES,
+    *due.PAGES,
+    *calendar.PAGES,
+>>>>>>> office
 )
 
 
