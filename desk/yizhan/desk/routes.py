@@ -20,9 +20,10 @@ from yizhan.desk.pages import (
     uploads,
     wall,
 )
-=======
 from yizhan.desk.pages import answers, calendar, console, due, duty, stream
 >>>>>>> office
+=======
+from yizhan.desk.pages import answers, calendar, console, due, duty, engine, stream
 from yizhan.desk.request import Page
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -44,6 +45,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *due.PAGES,
     *calendar.PAGES,
 >>>>>>> office
+    *engine.PAGES,
 )
 
 
