@@ -32,13 +32,8 @@ class Desk:
     feed: Feed
     origins: Sequence[str]
     secure: bool = False
-<<<<<<< HEAD
     certificate_headers: tuple[str, str] | None = None
     """Names of the headers in which the gateway hands over a certificate's issuer and serial number."""
-=======
-    consoles: Consoles = field(default_factory=Consoles)
-    """The browsers that listen."""
->>>>>>> office
     allowed: Mapping[str, frozenset[Role]] = field(default_factory=dict)
     """Path of a page → the roles that may open it."""
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.desk.accounts.model import Role
-<<<<<<< HEAD
 from yizhan.desk.pages import (
     admin,
     answers,
     bulletins,
+    calendar,
+    console,
     drafts,
+    due,
     duty,
+    engine,
     outlines,
     sending,
     sign_in,
@@ -20,17 +23,12 @@ from yizhan.desk.pages import (
     uploads,
     wall,
 )
-from yizhan.desk.pages import answers, calendar, console, due, duty, stream
->>>>>>> office
-=======
-from yizhan.desk.pages import answers, calendar, console, due, duty, engine, stream
 from yizhan.desk.request import Page
 
 PAGES: Final[tuple[Page, ...]] = (
     *stream.PAGES,
     *duty.PAGES,
     *answers.PAGES,
-<<<<<<< HEAD
     *sign_in.PAGES,
     *admin.PAGES,
     *bulletins.PAGES,
@@ -40,11 +38,9 @@ PAGES: Final[tuple[Page, ...]] = (
     *tables.PAGES,
     *outlines.PAGES,
     *wall.PAGES,
-=======
     *console.PAGES,
     *due.PAGES,
     *calendar.PAGES,
->>>>>>> office
     *engine.PAGES,
 )
 

@@ -1,13 +1,8 @@
 /* The duty page: cards of what rings. A card is signed for in two steps; a double click signs nothing. */
 (function () {
   'use strict';
-<<<<<<< HEAD
-  var yz = window.yz, words = document.body.dataset, list = document.getElementById('alarms'), unreported = [], reporting = 0, beyond = document.getElementById('beyond');
-  var DEAF_MS = 400, BACK_MS = 20000, AGAIN_MS = 8000;
-=======
   var yz = window.yz, words = document.body.dataset, list = document.getElementById('alarms'), beyond = document.getElementById('beyond');
   var DEAF_MS = 400, BACK_MS = 20000;
->>>>>>> office
 
   function cards() { return Array.prototype.slice.call(list.querySelectorAll('.alarm')); }
   function ringing() { return cards().filter(function (each) { return !each.hasAttribute('data-signed'); }); }
@@ -26,26 +21,16 @@
   }
   function sort() { if (!confirming()) { ringing().sort(function (a, b) { return before(a, b) ? -1 : 1; }).forEach(function (each) { list.insertBefore(each, list.querySelector('[data-signed]')); }); } }
   function take(state) {
-    var rings = new Set(state.ringing);
+    var rings = new Set(state.ringing), fresh = [];
     state.new.forEach(function (each) {
       if (card(each.id) && !card(each.id).hasAttribute('data-signed')) { return; }
       if (card(each.id)) { card(each.id).remove(); }
-      insert(made(each.html));
+      insert(made(each.html)); fresh.push(each);
     });
     if (!state.more) { ringing().forEach(function (each) { if (!rings.has(each.dataset.id)) { ended(each, state.gone.find(function (one) { return one.id === each.dataset.id; })); } }); }
     beyond.hidden = state.count <= state.ringing.length;
     beyond.textContent = beyond.dataset.words.replace('{n}', state.count - state.ringing.length);
-<<<<<<< HEAD
-    current(); quiet(); ages(painted.map(function (each) { return card(each.id); }));
-    if (painted.length) {
-      var heard = yz.ring(drill ? 'drill' : 'alarm');
-      yz.say(words.said.replace('{what}', painted.slice(0, 3).map(function (each) { return each.say; }).join('；')));
-      if (yz.wasLost()) { yz.filled(painted.length); }
-      requestAnimationFrame(function () { painted.forEach(function (each) { unreported.push(each.id); }); if (!reporting) { reporting = setTimeout(function () { reporting = 0; report(unreported.splice(0), heard); }, 200); } });
-    }
-=======
-    current(); quiet(); ages();
->>>>>>> office
+    current(); quiet(); ages(fresh.map(function (each) { return card(each.id); }));
   }
   function ended(element, end) {
     element.classList.remove('ask-now'); element.classList.add('signed'); element.setAttribute('data-signed', '');
@@ -62,14 +47,9 @@
     box.querySelector('[data-quiet="ok"]').hidden = !proven; box.querySelector('[data-quiet="unknown"]').hidden = proven;
     if (!proven) { box.querySelector('[data-quiet-why]').textContent = ['lamp-line', 'lamp-in', 'lamp-sound'].map(function (id) { return document.querySelector('#' + id + ' b').textContent; }).join('；'); }
   }
-<<<<<<< HEAD
   function ages(some) {
-    (some || ringing()).forEach(function (each) {
-=======
-  function ages() {
     if (yz.isLost()) { return; }
-    ringing().forEach(function (each) {
->>>>>>> office
+    (some || ringing()).forEach(function (each) {
       var minutes = 0, next = null, element = each.querySelector('[data-age]');
       each.querySelectorAll('[data-age]').forEach(function (one) { minutes = (yz.now() - Date.parse(one.dataset.age)) / 60000; one.textContent = yz.span(minutes * 60000); });
       var steps = Array.prototype.slice.call(each.querySelectorAll('.lad circle')), path = each.querySelector('.lad .f');

@@ -2,7 +2,7 @@
    listens. The duty page shows the cards themselves (alarms.js); a locked page kind, county and age only. */
 (function () {
   'use strict';
-  var yz = window.yz, words = document.body.dataset, bar = document.getElementById('ringing'), known = {}, told = '', filled = -1;
+  var yz = window.yz, words = document.body.dataset, bar = document.getElementById('ringing'), known = {}, told = '', filled = -1, unreported = [], reporting = 0;
   var AGAIN_MS = 8000, REPORT_MS = 20000;
 
   function rings() { return Object.keys(known).map(function (id) { return known[id]; }); }
@@ -14,7 +14,10 @@
     if (fresh.length) {
       var heard = yz.ring(fresh.every(function (each) { return each.drill; }) ? 'drill' : 'alarm');
       if (!state.old || document.getElementById('alarms')) { yz.say(words.said.replace('{what}', fresh.slice(0, 3).map(function (each) { return each.say; }).join('；'))); }
-      requestAnimationFrame(function () { setTimeout(function () { yz.report(fresh.map(function (each) { return each.id; }), heard); }); });
+      requestAnimationFrame(function () {
+        fresh.forEach(function (each) { unreported.push(each.id); });
+        if (!reporting) { reporting = setTimeout(function () { reporting = 0; yz.report(unreported.splice(0), heard); }, 200); }
+      });
     }
     if (filled >= 0) { filled += fresh.length; if (!state.more) { yz.filled(filled); filled = -1; } }
     draw();
