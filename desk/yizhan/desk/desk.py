@@ -13,13 +13,13 @@ from starlette.requests import Request
 
 from yizhan.desk.accounts.model import Role
 from yizhan.desk.accounts.store import AccountStore
-from yizhan.desk.consoles import Consoles
 from yizhan.desk.live import Feed
 from yizhan.desk.rendering import make_templates
 from yizhan.services.home import Home
+from yizhan.services.processes import DESK_FILE
 
+ACCOUNTS_FILE: Final = DESK_FILE
 _MINUTE: Final = 60.0
-ACCOUNTS_FILE: Final = "desk.sqlite3"
 
 
 @dataclass(frozen=True)
