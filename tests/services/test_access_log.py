@@ -33,7 +33,6 @@ from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.actor import Actor
 from yizhan.services.agenda import events_about, planned_patrols
-from yizhan.services.attachments import attach_files
 from yizhan.services.audit import AuditSources, explain_event
 from yizhan.services.bulletin_editing import bulletin_file, open_editor, read_editor, save_text
 from yizhan.services.bulletin_quarters import list_quarters

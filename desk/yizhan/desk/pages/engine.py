@@ -75,4 +75,4 @@ def _may_open(ask: Ask, address: str) -> bool:
     return roles is None or bool(roles & ask.account.roles)
 
 
-PAGES = (Page("/engine", engine, LOOKERS), Page("/engine/now", engine_now, LOOKERS))
+PAGES = (Page("/engine", engine, LOOKERS), Page("/engine/now", engine_now, LOOKERS, unattended=True))
