@@ -25,7 +25,7 @@ from yizhan.producers.drafts import parse_draft
 from yizhan.schemas.header import NOTICE, RECEIPT
 from yizhan.schemas.payloads.table import ECO_CRIME, FOREST_FIRE, TYPES
 from yizhan.services.actor import Actor
-from yizhan.services.drafts import find_draft
+from yizhan.services.drafts import find_draft, list_drafts
 from yizhan.services.inbox import list_items
 from yizhan.services.queue import result_of
 from yizhan.services.sealing import seal_draft
@@ -53,6 +53,14 @@ def test_every_type_is_offered_with_its_use(duty: Browser) -> None:
         assert (row.title in page) == (name != RECEIPT), name
     assert duty.get("/new/receipt").status == 400
     assert duty.get("/new/no-such").status == 404
+
+
+def test_looking_at_a_link_begins_no_draft(desk: DeskWorld, duty: Browser) -> None:
+    """A browser that fetches a page before anybody chose it, or asks for its head, begins nothing."""
+    before = len(list_drafts(desk.home, desk.county))
+    assert duty.send("HEAD", "/new/forest_fire").headers["location"] == "/new"
+    assert duty.send("GET", "/new/forest_fire", Sec_Purpose="prefetch").headers["location"] == "/new"
+    assert len(list_drafts(desk.home, desk.county)) == before
 
 
 @each("kind", [each for each in EXAMPLES if each != RECEIPT])
@@ -125,6 +133,7 @@ def test_a_position_proposes_whom_it_touches_and_how_far_the_border_is(duty: Bro
     writer = Writer.begins(duty, FOREST_FIRE)
     state = writer.enters("place.position", "119.2975,27.5125", datum="WGS84")
     assert state["values"]["header.touches"] == [SHOUNING]
+    assert "响铃直到有人签收" in state["aside"]
     near = float(state["values"]["border.distance_m"][0])
     state = writer.enters("place.position", "119°17′51″E 27°30′45″N", datum="GCJ-02")
     assert state["values"]["place.position"] != ["119.2975,27.5125"]

@@ -21,7 +21,7 @@ from yizhan.desk.bulletin_filters import BULLETIN_FILTERS
 from yizhan.schemas.i18n import _
 from yizhan.schemas.invisible import escaped
 from yizhan.services.home import Home
-from yizhan.services.labels import DRAFT_STATES, stage_name, type_name, way_name
+from yizhan.services.labels import DRAFT_STATES, arrival, stage_name, type_name, way_name
 
 STATIC: Final = Path(str(files("yizhan.desk") / "static"))
 
@@ -46,6 +46,7 @@ def make_templates(home: Callable[[], Home]) -> Environment:
         "rung": rung_name,
         "way": way_name,
         "type_name": type_name,
+        "arrival": arrival,
         "draft_state": lambda state: _(DRAFT_STATES[state]),
     }
     environment.filters |= BULLETIN_FILTERS

@@ -81,6 +81,8 @@ def new(ask: Ask) -> Response:
 
 def begin(ask: Ask) -> Response:
     """Begin a draft of a type, perhaps one that answers, continues, corrects or withdraws an event."""
+    if ask.request.method == "HEAD" or "prefetch" in ask.request.headers.get("Sec-Purpose", ""):
+        return ask.see("/new")  # nobody has chosen it yet
     found = types_called(ask.path["type"])
     if len(found) != 1:
         raise NotFound(marked("没有名为 {type} 的类型；请在“拟写”页选一种"), type=ask.path["type"][:60])

@@ -119,10 +119,10 @@
     });
   }
   function redraw(after) {
-    var at = document.activeElement, id = at && at.id, name = at && at.name, value = at && at.value, open = all('details').map(function (each) { return each.open; });
+    var at = document.activeElement, id = at && at.id, name = at && at.name, value = at && at.value, open = all('details').filter(function (each) { return each.open; }).map(function (each) { return each.firstElementChild.textContent; });
     return fetch('/drafts/' + n + '/form', { headers: { 'HX-Request': 'true' }, credentials: 'same-origin' }).then(function (answer) { return answer.text(); }).then(function (text) {
       box.innerHTML = text; begin();
-      all('details').forEach(function (each, place) { if (open[place]) { each.open = true; } });
+      all('details').forEach(function (each) { if (open.indexOf(each.firstElementChild.textContent) >= 0) { each.open = true; } });
       Object.keys(unsent).forEach(function (each) { var field = wrapper(each); if (field) { write(field, unsent[each].values); } });
       var target = id ? document.getElementById(id) : name ? all('[name="' + name + '"]').find(function (one) { return one.value === value; }) : null;
       if (target) { target.focus({ preventScroll: true }); if (target.setSelectionRange && /^(text|textarea)$/.test(target.type)) { target.setSelectionRange(target.value.length, target.value.length); } }
