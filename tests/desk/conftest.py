@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.desk.browsing import chromium_path
+from tests.desk.browsing import FLAGS, chromium_path
 from tests.desk.people import CHEAP, Counting, Human, first, officer
 from tests.world.desk import DeskWorld, running_desk
 from tests.world.station import with_a_fire
@@ -25,11 +25,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskWorld]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Start one Chromium for the tests of a file."""
+    """Run one Chromium for a file: Playwright keeps an event loop, beside which no test with its own could run."""
     if (path := chromium_path()) is None:
-        pytest.skip("no Chromium on this machine")
+        pytest.skip("no Chromium on this machine: as root `make prerequisites` installs it; or name one in CHROMIUM")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
         browser.close()
 

@@ -37,7 +37,7 @@ PHRASES = (
 PUT_INTO_SENTENCES = frozenset(
     {
         "m 补齐所缺", "y 发出", "与清单不符", "个数", "会签", "值班", "发件簿", "在为 {county} 会签", "在写这个账本",
-        "在发送这个发件箱", "在接收这个收件箱", "在结算季度", "在启动或停止这些进程", "空文件",
+        "在发送这个发件箱", "在接收这个收件箱", "在结算季度", "在开这个值班台", "在启动或停止这些进程", "空文件",
         "不可读的文件：{error}",
         "复算不同", "复算相同", "已按清单核对",
         "成员 {code} {name}", "收件簿", "文字", "无法复算", "本县", "标准输入", "没有，已经办结", "第二电话", "联络员",
@@ -51,7 +51,7 @@ LONGEST_VALUE = 4
 LATIN_ALLOWED = frozenset(
     {
         "Actual", "Apache", "Apprise", "CAP", "CSV", "Ctrl", "Excel", "Exercise", "FIRMS", "FeatureCollection",
-        "GeoJSON", "GiB", "JSON", "Kafka", "Lines", "Maven", "MiB", "MultiPolygon", "Numbers", "Office",
+        "Chromium", "GeoJSON", "GiB", "JSON", "Kafka", "Lines", "Maven", "MiB", "MultiPolygon", "Numbers", "Office",
         "OpenDocument", "Restricted", "SQLite", "Schema", "Test", "Word", "alert", "apply", "auditor", "bell", "chmod",
         "circle", "code", "command", "console", "county", "csv", "demo", "destruction", "draft", "excel", "false",
         "feature", "final",

@@ -214,8 +214,8 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "process_control": ("start_processes", "stop_processes"),
     "processes.ProcessState": ("failed",),
     "processes": (
-        "broker_pid", "has_broker", "home_processes", "is_running", "last_lines", "log_files", "log_path", "new_text",
-        "progress_age", "receiving_stopped", "start_action", "was_started_by_up",
+        "broker_pid", "desk_port", "has_broker", "home_processes", "is_running", "last_lines", "log_files", "log_path",
+        "new_text", "progress_age", "receiving_stopped", "start_action", "was_started_by_up",
     ),
     "quarantine": ("list_quarantine",),
     "status": ("home_status",),

@@ -55,6 +55,14 @@ class Browser:
         given = {"Origin": f"http://{self.host}", "Content-Type": "application/x-www-form-urlencoded", **headers}
         return self._ask("POST", path, urlencode(_fields or {}, doseq=True).encode(), given)
 
+    @contextlib.contextmanager
+    def stream(self, path: str) -> Iterator[Iterator[str]]:
+        """Listen to a stream while the block runs; yields its lines."""
+        with contextlib.closing(http.client.HTTPConnection(self.host, timeout=30)) as connection:
+            connection.request("GET", path, headers={"Cookie": f"{self.name}={self.cookie}", **self.headers})
+            with connection.getresponse() as answer:
+                yield (line.decode() for line in iter(answer.readline, b""))
+
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
         """Send a raw body, as a page of this desk does with a file; ``_`` in a header's name is a hyphen."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}

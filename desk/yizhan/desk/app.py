@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable
 from functools import partial
 from typing import cast
@@ -25,6 +26,7 @@ from starlette.types import ASGIApp
 from yizhan.desk.accounts.model import Session
 from yizhan.desk.desk import Desk
 from yizhan.desk.guard import Entrance, Guard, language_of
+from yizhan.desk.metrics import REQUESTS, SECONDS, status_class
 from yizhan.desk.rendering import STATIC
 from yizhan.desk.request import SIGN_IN, Ask, NotSignedIn, Page, locked_from
 from yizhan.desk.routes import PAGES
@@ -50,12 +52,21 @@ def make_app(desk: Desk) -> ASGIApp:
         yield
         desk.feed.close()
 
-    routes = [Route(page.path, partial(_handle, desk, page), methods=list(page.methods)) for page in PAGES]
+    routes = [Route(page.path, partial(_measured, desk, page), methods=list(page.methods)) for page in PAGES]
     static = Mount("/static", StaticFiles(directory=STATIC))
     streamed = tuple(page.path.partition("{")[0] for page in PAGES if page.stream and "GET" not in page.methods)
     entrance = Entrance(frozenset(desk.origins), certificate_headers=desk.certificate_headers, streamed=streamed)
     application = GZipMiddleware(Starlette(routes=[*routes, static], lifespan=lifespan), compresslevel=6)
     return Guard(application, entrance)
+
+
+async def _measured(desk: Desk, page: Page, request: Request) -> Response:
+    began = time.perf_counter()
+    answer = await _handle(desk, page, request)
+    REQUESTS.labels(page.path, status_class(answer.status_code)).inc()
+    if not page.stream:
+        SECONDS.observe(time.perf_counter() - began)
+    return answer
 
 
 async def _handle(desk: Desk, page: Page, request: Request) -> Response:

@@ -16,9 +16,10 @@ from yizhan.desk.accounts.store import AccountStore
 from yizhan.desk.live import Feed
 from yizhan.desk.rendering import make_templates
 from yizhan.services.home import Home
+from yizhan.services.processes import DESK_FILE
 
+ACCOUNTS_FILE: Final = DESK_FILE
 _MINUTE: Final = 60.0
-ACCOUNTS_FILE: Final = "desk.sqlite3"
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,11 @@ class Settings(BaseSettings):
     Wrong: positions are compared with other borders, or the command stops and names the file.
     """
 
+    desk_port: Port = 8443
+    """Default 8443: where ``yizhan desk run`` listens, and ``yizhan up`` starts it; in a home with the desks of
+    several counties the first, by code, has this port, each further one the next. Taken by another process: the desk
+    does not start.
+    """
     desk_requires_approval: bool = False
     """Default false: what an officer writes at the web desk goes when he sends it. True: it goes when another officer
     has approved it (签发); letters and answers go at once all the same.

@@ -12,10 +12,11 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from yizhan.desk.accounts.credentials import secret_address, secret_text
-from yizhan.desk.accounts.errors import AccountError, LinkInvalid
+from yizhan.desk.accounts.errors import AccountError, LinkInvalid, SignInBusy, SignInLocked
 from yizhan.desk.accounts.model import EVERYBODY, Session
 from yizhan.desk.accounts.store import Link
 from yizhan.desk.guard import LANGUAGE_COOKIE, certificate_of
+from yizhan.desk.metrics import SIGN_INS_REFUSED
 from yizhan.desk.request import SIGN_IN, Ask, Page, locked_with, own_path
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import known_language, marked
@@ -23,6 +24,7 @@ from yizhan.schemas.payloads.table import type_name
 from yizhan.services.ringing import ringing_outline
 
 SCREEN_COOKIE: Final = "yz-screen"
+_REFUSALS: Final = {SignInLocked: "locked", SignInBusy: "busy"}
 _HUNDREDS_OF_DAYS: Final = 400 * 24 * 3600
 """The longest that browsers keep a cookie (RFC 6265bis, 5.5)."""
 
@@ -43,6 +45,7 @@ def sign_in(ask: Ask) -> Response:
             form.get("badge", ""), form.get("password", ""), form.get("code", ""), now, instead_of=before
         )
     except AccountError as error:
+        SIGN_INS_REFUSED.labels(_REFUSALS.get(type(error), "wrong")).inc()
         return _door(ask, "sign_in.html", error)
     return _let_in(ask, cookie)
 
@@ -54,6 +57,7 @@ def sign_in_by_certificate(ask: Ask) -> Response:
     cookie = found and ask.desk.accounts.sign_in_by_certificate(*found, utc_now(), instead_of=before)
     if cookie:
         return _let_in(ask, cookie)
+    SIGN_INS_REFUSED.labels("certificate").inc()
     said = (
         marked("这张证书没有对应的账户；请安全管理员登记")
         if found

@@ -15,10 +15,12 @@ from yizhan.consumers.items import InboxQuery, Item
 from yizhan.desk.accounts.model import EVERYBODY, OFFICE, Session
 from yizhan.desk.alarm_cards import alarm_card, alarm_end, by_urgency
 from yizhan.desk.live import BEAT_SECONDS
+from yizhan.desk.metrics import ALARM_SECONDS, ALARMS, STREAMS
 from yizhan.desk.request import Ask, Page
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import speaking
 from yizhan.schemas.payloads.table import type_name
+from yizhan.schemas.timestamps import instant
 from yizhan.services.inbox import list_items
 from yizhan.services.live import Pulse
 from yizhan.services.ringing import Outline, ringing_outline
@@ -41,12 +43,13 @@ class _Stream:
         self._language = ask.language
         self._told: dict[str, None] = {}
         self._pulse: Pulse | None = None
+        self._stored: dict[str, str] = {}
         self._locked = ask.session is not None and ask.session.locked
 
     async def events(self) -> AsyncIterator[bytes]:
         """Yield events until the desk or the session ends."""
         feed = self._desk.feed
-        with feed.waking() as changed:
+        with feed.waking() as changed, STREAMS.track_inprogress():
             next_beat = 0.0
             yield b"retry: 500\n\n"
             while not feed.closed:
@@ -83,6 +86,14 @@ class _Stream:
             shown = await run_in_threadpool(self._cards, group, gone if place == 0 else [], locked=locked)
             identity = f"{pulse.life}:{pulse.last}" if place == len(groups) - 1 else None
             yield _event("state", {**common, **shown, "more": place < len(groups) - 1}, identity)
+            self._count(group, known=self._pulse is not None)
+
+    def _count(self, group: Sequence[str], *, known: bool) -> None:
+        """Count alarms that were handed over, and how long that took; what rang before the stream began has no age."""
+        ALARMS.inc(len(group))
+        for each in group if known else ():
+            if (stored := self._stored.get(each)) is not None:
+                ALARM_SECONDS.observe(max(0.0, (utc_now() - instant(stored)).total_seconds()))
 
     def _cards(self, new: list[str], gone: list[str], *, locked: bool) -> dict[str, Any]:
         with speaking(self._language):
@@ -91,6 +102,7 @@ class _Stream:
                 outlines = [each for each in ringing_outline(home, self._desk.county).alarms if each.id in new]
                 return {"new": list(map(self._outline, outlines)), "gone": [{"id": each} for each in gone]}
             items = {each.id: each for each in _items(self._ask, [*new, *gone[:_AT_ONCE]])}
+            self._stored = {each.id: each.stored for each in items.values()}
             cards = by_urgency([alarm_card(home, items[each]) for each in new if each in items])
             ends = [alarm_end(home, items[each]) for each in gone if each in items]
             return {
