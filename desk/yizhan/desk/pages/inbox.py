@@ -24,6 +24,7 @@ from yizhan.services.labels import way_name
 ROWS: Final = 50
 _FILTERS: Final = ("type", "county", "way", "state", "since", "drills")
 _SEQ_DIGITS: Final = 18
+_FIRST_YEAR: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,12 @@ def _filters(ask: Ask) -> Filters:
 
 
 def _day(ask: Ask, text: str) -> datetime | None:
-    """Return when a day begins here."""
+    """Return when a day begins here; None for what is no day."""
     try:
-        return datetime.combine(date.fromisoformat(text), time(), ask.desk.home.zone)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return datetime.combine(day, time(), ask.desk.home.zone) if day.year > _FIRST_YEAR else None
 
 
 def _seq(text: str | None) -> int | None:
