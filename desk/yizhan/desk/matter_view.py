@@ -16,7 +16,7 @@ from yizhan.schemas.matters import CountyAnswer, EventRole, MatterEvent, event_r
 from yizhan.schemas.payloads.letters import officer_name
 from yizhan.schemas.payloads.table import SYSTEM_TYPES, middle_name
 from yizhan.services.home import Home
-from yizhan.services.item_text import Change, changes, content_rows
+from yizhan.services.item_text import LAST, Change, changes, content_rows
 from yizhan.services.labels import stage_name
 from yizhan.services.matter_text import role_name
 from yizhan.services.matters import Timeline
@@ -158,9 +158,20 @@ def spots(timeline: Timeline) -> list[Spot]:
     return list(found.values())
 
 
-def facts(home: Home, event: MatterEvent | None) -> list[tuple[str, str]]:
-    """Return the values of a report, in the order in which they are read."""
-    return [] if event is None or event.contents is None else list(content_rows(home, event.contents))
+def facts(home: Home, event: MatterEvent | None) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return the values of a report: those that say what is so, and who reported it and the like.
+
+    What its author wrote in whole sentences stands in the thread.
+    """
+    if event is None or event.contents is None:
+        return [], []
+    raw = event.contents.raw
+    place = place_words(raw)
+    names = [*raw]
+    first = [name for name in names if name not in {*LAST, *_SAYING, "place", "attachments", "by", "kind"}]
+    said = [(_("地点"), place)] if place else []
+    said += content_rows(home, event.contents, without=set(names) - set(first))
+    return said, list(content_rows(home, event.contents, without={*first, *_SAYING, "attachments", "kind"}))
 
 
 def _raw(event: MatterEvent) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from yizhan.consumers.bell.labels import rung_name
 from yizhan.desk.bulletin_filters import BULLETIN_FILTERS
 from yizhan.schemas.i18n import _
 from yizhan.schemas.invisible import escaped
-from yizhan.services.event_text import progress_name
+from yizhan.services.event_text import STEPS
 from yizhan.services.home import Home
 from yizhan.services.labels import DRAFT_STATES, stage_name, type_name, way_name
 
@@ -47,7 +47,7 @@ def make_templates(home: Callable[[], Home]) -> Environment:
         "rung": rung_name,
         "way": way_name,
         "type_name": type_name,
-        "progress": progress_name,
+        "progress": lambda step: _(STEPS[step]),
         "draft_state": lambda state: _(DRAFT_STATES[state]),
     }
     environment.filters |= BULLETIN_FILTERS

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice
@@ -33,15 +33,15 @@ MOST_CHARACTERS: Final = 20_000
 _LINE: Final = 60
 """Characters of what was written that one line of a screen shows."""
 _FIRST: Final = ("summary", "place", "border", "ask")
-_LAST: Final = (
+LAST: Final = (
     "contact", "external_ref", "doc_no", "classification", "org_code", "drafted_by", "reviewed_by", "signed_off_by",
 )  # fmt: skip
 """Fields that a person reads before the others of a payload, and after them."""
-_SAID: Final = frozenset({*_LAST, "summary", "text", "title", "ask", "attachments", "by", "kind"})
+_SAID: Final = frozenset({*LAST, "summary", "text", "title", "ask", "attachments", "by", "kind"})
 """Fields of a payload that are no figures of what happened."""
 _ORDER: Final = {
     **{name: place for place, name in enumerate(_FIRST)},
-    **{name: len(_FIRST) + 1 + place for place, name in enumerate(_LAST)},
+    **{name: len(_FIRST) + 1 + place for place, name in enumerate(LAST)},
 }
 _LISTED: Final = re.compile(r"\.[0-9]+$")
 _UNREAD: Final = re.compile(r"attachments\.[0-9]+\.sealed\.|(.+\.)?position\.type$")
@@ -70,12 +70,12 @@ def item_details(home: Home, item: Item, elsewhere: str = "") -> Iterator[tuple[
     fields = () if item.contents is None else (each for each in lines(item.contents) if not _UNREAD.match(each.path))
     shown = list(islice(fields, MOST_VALUES + 1))
     room = _Room(elsewhere)
-    for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) not in _LAST]):
+    for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) not in LAST]):
         yield name, room.fitted(value)
     for each in item.answers:
         note = f": {each.note}" if each.note else ""
         yield stage_name(each.stage), f"{with_note(each.name, each.badge)} {home.local_time(each.at)}{note}"
-    for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) in _LAST]):
+    for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) in LAST]):
         yield name, room.fitted(value)
     if len(shown) > MOST_VALUES:
         yield _("内容"), join_sentences(filter(None, (_("只列出前 {count} 项").format(count=MOST_VALUES), elsewhere)))
@@ -90,12 +90,15 @@ def item_details(home: Home, item: Item, elsewhere: str = "") -> Iterator[tuple[
         yield _("季度通报"), label
 
 
-def content_rows(home: Home, contents: ReadPayload, elsewhere: str = "") -> Iterator[tuple[str, str]]:
+def content_rows(
+    home: Home, contents: ReadPayload, elsewhere: str = "", without: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
     """Yield (name, value) of a whole payload in the order in which it is read, as far as a screen has room.
 
-    ``elsewhere`` is as for ``item_details``.
+    ``elsewhere`` is as for ``item_details``; ``without`` are fields that the caller shows otherwise.
     """
-    fields = [each for each in islice(lines(contents), MOST_VALUES) if not _UNREAD.match(each.path)]
+    shown = (each for each in islice(lines(contents), MOST_VALUES) if _head(each) not in without)
+    fields = [each for each in shown if not _UNREAD.match(each.path)]
     room = _Room(elsewhere)
     for name, value in _contents(home, fields):
         yield name, room.fitted(value)

@@ -19,7 +19,6 @@ from yizhan.desk.matter_view import facts, latest_report, spots, thread_lines
 from yizhan.desk.pages.answers import ANSWERERS
 from yizhan.desk.request import Ask, Page
 from yizhan.runtime.clock import utc_now
-from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import get_language
 from yizhan.schemas.matters import decisions
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
@@ -59,11 +58,12 @@ def item_values(ask: Ask, operation: str) -> dict[str, Any]:
     if found.contents is not None and found.contents.raw.get("attachments"):
         files = list_item_files(desk.home, desk.county, item_id, actor)
     latest = latest_report(timeline, item_id)
+    told, more = facts(desk.home, latest)
     return {
         "item": found, "card": alarm_card(desk.home, found), "standing": standing(found), "files": files,
         "lines": thread_lines(desk.home, desk.county, timeline), "timeline": timeline, "spots": spots(timeline),
         "latest": latest, "latest_name": role_name(latest, timeline) if latest is not None else "",
-        "facts": facts(desk.home, latest), "because": route_reason(desk.home, found),
+        "facts": told, "more": more, "because": route_reason(desk.home, found),
         "agrees": not _DOUBTED & set(found.warnings), "state": sentence(found.state),
         "ringing": found.state == State.RINGING, "joint": _joint(ask, timeline), "owed": _owed(ask, timeline, found),
         "answerable": _answerable(ask, found), "replying": bool(ask.account.roles & ANSWERERS),
@@ -80,12 +80,9 @@ def _answerable(ask: Ask, found: Item) -> bool:
 def _actions(ask: Ask, found: Item) -> list[tuple[str, str]]:
     """Return words and addresses of what is done on a page of its own."""
     wanted = {"draft.new", "plan.countersign"}
-    linked = [(words, ask.link(action)) for words, action in item_actions(found, ask.desk.county) if _in(action, wanted)]
+    named = item_actions(found, ask.desk.county) if ask.account.roles & ANSWERERS else ()
+    linked = [(words, ask.link(action)) for words, action in named if action.kind in wanted]
     return [(words, link[1]) for words, link in linked if link is not None]
-
-
-def _in(action: Action, kinds: set[str]) -> bool:
-    return action.kind in kinds
 
 
 def _own(ask: Ask, timeline: Timeline) -> list[tuple[str, str]]:

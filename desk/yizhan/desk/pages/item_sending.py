@@ -38,7 +38,7 @@ def reply(ask: Ask) -> Response:
         raise ServiceError(marked("还没有写答复的内容"))
     desk = ask.desk
     content = compose_reply(desk.home, desk.county, Reply(ask.path["id"], text), ask.actor("event reply"))
-    return _send(ask, marked("答复"), content, f"reply:{ask.path['id']}:{_token(ask)}")
+    return _send(ask, marked("写答复"), content, f"reply:{ask.path['id']}:{_token(ask)}")
 
 
 def link(ask: Ask) -> Response:
@@ -46,7 +46,7 @@ def link(ask: Ask) -> Response:
     desk, own, item_id = ask.desk, ask.form.get("own", "").strip(), ask.path["id"]
     note = ask.form.get("note", "").strip() or None
     content = compose_link(desk.home, desk.county, own, item_id, note, ask.actor("matter link"))
-    return _send(ask, marked("关联"), content, f"link:{own}:{item_id}")
+    return _send(ask, marked("关联同一件事"), content, f"link:{own}:{item_id}")
 
 
 def complete(ask: Ask) -> Response:
