@@ -123,7 +123,7 @@ def file(ask: Ask) -> Response:
     name = ask.query.get("name", "")
     attachment, stream = open_item_file(desk.home, desk.county, ask.path["id"], name, ask.actor("inbox file"))
     headers = {
-        "Content-Disposition": f"attachment; filename=\"{_ascii(attachment.name)}\"; "
+        "Content-Disposition": f'attachment; filename="{_ascii(attachment.name)}"; '
         f"filename*=UTF-8''{quote(attachment.name, safe='')}",
         "Content-Length": str(attachment.bytes),
         "Content-Security-Policy": DOWNLOAD_POLICY,
