@@ -22,7 +22,7 @@ from yizhan.schemas.i18n import _
 from yizhan.schemas.invisible import escaped
 from yizhan.services.event_text import STEPS
 from yizhan.services.home import Home
-from yizhan.services.labels import DRAFT_STATES, stage_name, type_name, way_name
+from yizhan.services.labels import DRAFT_STATES, arrival, stage_name, type_name, way_name
 
 STATIC: Final = Path(str(files("yizhan.desk") / "static"))
 
@@ -48,6 +48,7 @@ def make_templates(home: Callable[[], Home]) -> Environment:
         "way": way_name,
         "type_name": type_name,
         "progress": lambda step: _(STEPS[step]),
+        "arrival": arrival,
         "draft_state": lambda state: _(DRAFT_STATES[state]),
     }
     environment.filters |= BULLETIN_FILTERS

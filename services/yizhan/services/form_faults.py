@@ -7,13 +7,14 @@ Rule 2: doubts and the proposed grade come from what is sound so far: they do no
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from yizhan.producers import datum, form_values, forms, positions
-from yizhan.producers.doubts import Doubt
+from yizhan.producers.doubts import Doubt, decisions_of
 from yizhan.producers.drafts import Draft
 from yizhan.producers.form_values import AnswerInvalid, Path
 from yizhan.producers.forms import Field, FieldKind
@@ -21,11 +22,13 @@ from yizhan.producers.officers import officer_faults
 from yizhan.schemas import strictjson
 from yizhan.schemas.grades import Proposal, propose_grade
 from yizhan.schemas.i18n import _, marked
-from yizhan.services.doubts import doubt_sentences, goes_unasked
+from yizhan.schemas.policy import Decision
+from yizhan.services.doubts import doubt_sentences, goes_unasked, sender_of
 from yizhan.services.drafts import DraftFault, check_draft, judge_draft
 from yizhan.services.form_questions import THREAD, WORSE
 from yizhan.services.form_sheet import FormSheet
 from yizhan.services.form_sheet_questions import HEADER, form_name
+from yizhan.services.form_words import in_form_words
 from yizhan.services.home import Home
 
 _BESIDE: Final[Mapping[Doubt, str]] = {
@@ -80,6 +83,8 @@ class SheetState:
     doubts: tuple[SheetDoubt, ...]
     grade: Proposal | None
     """What the law's figures propose."""
+    decisions: Mapping[str, Decision] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    """Recipient → how it would arrive, and why, as far as that is decided; the preview knows it exactly."""
 
     @property
     def sendable(self) -> bool:
@@ -95,13 +100,10 @@ def sheet_state(home: Home, sheet: FormSheet) -> SheetState:
     payload = {name: value for name, value in sheet.payload.items() if name not in whole}
     spoiled = {each.path.partition(".")[0] for each in found if not each.path.startswith("payload")}
     header = {name: value for name, value in sheet.content.items() if name not in spoiled | {"payload"}}
-    doubts = _doubts(home, sheet, {**header, "payload": payload})
+    doubts, decisions = _doubts(home, sheet, {**header, "payload": payload})
     once = {(each.name, each.sentence): each for each in reversed(faults)}
-    return SheetState(
-        tuple(each for each in faults if once[each.name, each.sentence] is each),
-        doubts,
-        propose_grade(sheet.type, payload),
-    )
+    shown = tuple(each for each in faults if once[each.name, each.sentence] is each)
+    return SheetState(shown, doubts, propose_grade(sheet.type, payload), decisions)
 
 
 def _officers(sheet: FormSheet) -> Iterator[SheetFault]:
@@ -111,17 +113,22 @@ def _officers(sheet: FormSheet) -> Iterator[SheetFault]:
         yield SheetFault(path, "·".join(_(each.title) for each in chain), problem, missing=False)
 
 
-def _doubts(home: Home, sheet: FormSheet, sound: Mapping[str, Any]) -> tuple[SheetDoubt, ...]:
+def _doubts(
+    home: Home, sheet: FormSheet, sound: Mapping[str, Any]
+) -> tuple[tuple[SheetDoubt, ...], Mapping[str, Decision]]:
+    """Return the doubts about what is sound so far, and how it would arrive."""
     try:
         draft = Draft.model_validate_json(strictjson.dumps(sound))
     except ValidationError:
-        return ()
+        return (), {}
     judged = judge_draft(home, sheet.context.county, draft)
     held = not goes_unasked(judged, forced=False)
-    return tuple(
-        SheetDoubt(doubt.value, _BESIDE.get(doubt, ""), sentence, held)
+    doubts = tuple(
+        SheetDoubt(doubt.value, _BESIDE.get(doubt, ""), in_form_words(sheet.type, sentence), held)
         for doubt, sentence in zip(judged.doubts, doubt_sentences(home, judged), strict=True)
     )
+    known = not sheet.refers or draft.to is not None
+    return doubts, (decisions_of(draft, sender_of(home, sheet.context.county)) if known else None) or {}
 
 
 def _unanswered(sheet: FormSheet) -> Iterator[SheetFault]:

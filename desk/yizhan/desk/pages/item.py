@@ -23,6 +23,7 @@ from yizhan.schemas.i18n import get_language
 from yizhan.schemas.matters import decisions
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.services.cap import event_as_cap
+from yizhan.services.drafts import member_names
 from yizhan.services.inbox import show_item
 from yizhan.services.inbox_files import ItemFiles, list_item_files, open_item_file
 from yizhan.services.item_text import item_actions, route_reason
@@ -68,7 +69,7 @@ def item_values(ask: Ask, operation: str) -> dict[str, Any]:
         "ringing": found.state == State.RINGING, "joint": _joint(ask, timeline), "owed": _owed(ask, timeline, found),
         "answerable": _answerable(ask, found), "replying": bool(ask.account.roles & ANSWERERS),
         "actions": _actions(ask, found), "own": _own(ask, timeline), "waiting": _waiting(ask),
-        "token": secrets.token_hex(8), "now": utc_now(),
+        "members": member_names(desk.home), "token": secrets.token_hex(8), "now": utc_now(),
     }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import join_list, marked
 from yizhan.schemas.policy import Way
 from yizhan.services.draft_preview import DraftPreview, preview_draft
-from yizhan.services.drafts import DraftUnfinished, member_names
+from yizhan.services.drafts import DraftUnfinished, check_draft, find_draft, judge_draft, member_names
 from yizhan.services.errors import Conflict, ServiceError
 from yizhan.services.form_faults import sheet_state
 from yizhan.services.form_sheet import open_sheet
@@ -137,7 +137,9 @@ def _done(ask: Ask, act: Callable[[int, int], StoredDraft]) -> Response:
 
 def _confirmed(ask: Ask, n: int) -> bool:
     """Return whether there are doubts that the officer has answered, each (``ServiceError``: not all)."""
-    doubts = {code for code, _sentence in preview_draft(ask.desk.home, ask.desk.county, n).doubts}
+    home, county = ask.desk.home, ask.desk.county
+    draft, _faults = check_draft(find_draft(home, county, n).content)
+    doubts = set() if draft is None else {each.value for each in judge_draft(home, county, draft).doubts}
     if not doubts <= set(ask.values("doubt")):
         raise ServiceError(marked("还有疑问没有确认：请逐项看过、打勾，或回去改正"))
     return bool(doubts)

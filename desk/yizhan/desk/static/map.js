@@ -14,10 +14,10 @@
       var layer = window.L.geoJSON(found, { interactive: false, style: function (feature) {
         var ours = code(feature) === box.dataset.county;
         return { color: css('--map-border'), weight: ours ? 2 : 1, fillColor: css(ours ? '--map-ours' : '--map-land'), fillOpacity: 1 };
-      } }).addTo(map), own = null;
+      } }).addTo(map), own = null, names = JSON.parse(box.dataset.members);
       layer.eachLayer(function (each) {
         if (code(each.feature) === box.dataset.county) { own = each; }
-        if (box.dataset.members.split(' ').indexOf(code(each.feature)) >= 0) { each.bindTooltip(words(each.feature.properties.name || ''), { permanent: true, direction: 'center', className: 'mapname' }); }
+        if (names[code(each.feature)]) { each.bindTooltip(words(names[code(each.feature)]), { permanent: true, direction: 'center', className: 'mapname' }); }
       });
       then((own || layer).getBounds());
     }).catch(function () { then(null); });

@@ -8,6 +8,7 @@
     if (!chosen) { return; }
     button.disabled = true; result.textContent = button.dataset.reading;
     fetch('/table-import/' + encodeURIComponent(chosen.name) + (type.value ? '?type=' + encodeURIComponent(type.value) : ''), { method: 'PUT', body: chosen, headers: { 'HX-Request': 'true', 'Content-Type': 'application/octet-stream' }, credentials: 'same-origin' }).then(function (answer) {
+      if (answer.headers.get('HX-Redirect')) { location.assign(answer.headers.get('HX-Redirect')); return ''; }
       return answer.text().then(function (text) { if (answer.ok) { result.innerHTML = text; } else { result.textContent = text; } button.disabled = false; });
     }).catch(function () { result.textContent = button.dataset.broken; button.disabled = false; });
   });

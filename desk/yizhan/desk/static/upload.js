@@ -46,9 +46,11 @@
       request.upload.onprogress = function (event) { progress(offset + event.loaded); };
       request.onerror = broken;
       request.onload = function () {
-        if (request.getResponseHeader('HX-Redirect') || request.status >= 500 || !request.getResponseHeader('Upload-Offset')) { if (request.status >= 400 && request.status < 500 && request.responseText) { done(request.responseText); } else { broken(); } return; }
+        var text = (request.getResponseHeader('Content-Type') || '').indexOf('text/plain') === 0 ? request.responseText : '';
+        if (request.status >= 400 && text) { done(text); return; }
+        if (request.status >= 400 || request.getResponseHeader('Upload-Offset') === null) { broken(); return; }
         var now = Number(request.getResponseHeader('Upload-Offset'));
-        if (request.status >= 400) { done(request.responseText); } else if (now < file.size) { piece(file, now).then(done, broken); } else { done(''); }
+        if (now < file.size) { piece(file, now).then(done, broken); } else { done(''); }
       };
       request.send(file.slice(offset, offset + PIECE));
     });
