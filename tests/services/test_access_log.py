@@ -47,6 +47,7 @@ from yizhan.services.inbox_table import inbox_csv
 from yizhan.services.matters import prepare_countersignature, show_matter
 from yizhan.services.obligations import complete_decision, compose_completion, list_obligations, officers_answers
 from yizhan.services.outbox import list_postings, show_event
+from yizhan.services.searching import search
 from yizhan.services.table_transfer import export_bytes
 
 
@@ -94,6 +95,9 @@ CONTENT: dict[str, Example] = {
     ),
     "outbox.list_postings": Example(
         lambda it: list_postings(it.home, QINGYUAN, OutboxQuery(), 0, it.actor), lambda it: (it.own,), "listed"
+    ),
+    "searching.search": Example(
+        lambda it: search(it.home, QINGYUAN, MARKER, InboxQuery(), it.actor), lambda it: (it.fire, it.plan), "listed"
     ),
     "outbox.show_event": Example(
         lambda it: show_event(it.home, QINGYUAN, it.own, it.actor), lambda it: (it.own,), "opened"
