@@ -39,6 +39,7 @@ from yizhan.schemas.files import read_record, write_record
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.quarters import Quarter
 from yizhan.services.actor import Actor
+from yizhan.services.agenda import events_about, planned_patrols
 from yizhan.services.attachments import attach_files
 from yizhan.services.audit import AuditSources, explain_event
 from yizhan.services.bulletins import BulletinKey, BulletinTarget, check_bulletin, figures_for_text, make_bulletin
@@ -176,6 +177,14 @@ CONTENT: dict[str, Example] = {
     ),
     "obligations.list_obligations": Example(
         lambda it: list_obligations(it.home, QINGYUAN, it.actor, it.now), lambda it: (it.minutes,), "listed"
+    ),
+    "agenda.events_about": Example(
+        lambda it: events_about(it.home, QINGYUAN, [it.fire, it.minutes], it.actor),
+        lambda it: (it.fire, it.minutes),
+        "listed",
+    ),
+    "agenda.planned_patrols": Example(
+        lambda it: planned_patrols(it.home, QINGYUAN, it.actor), lambda it: (it.plan,), "listed"
     ),
     "obligations.officers_answers": Example(
         lambda it: officers_answers(it.home, QINGYUAN, [it.own], it.actor), lambda it: (it.own,), "listed"

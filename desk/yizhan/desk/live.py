@@ -21,7 +21,7 @@ from typing import Final
 
 from yizhan.services.home import Home
 from yizhan.services.live import InboxWatch, Pulse
-from yizhan.services.processes import home_processes, is_running
+from yizhan.services.processes import progress_age
 
 POLL_SECONDS: Final = 0.02
 BEAT_SECONDS: Final = 3.0
@@ -63,10 +63,7 @@ class Feed:
 
     def receiver_age(self) -> float | None:
         """Return how long ago ``inbox run`` last made progress, in seconds; None if it never ran."""
-        for each in home_processes(self._home):
-            if each.county == self._county and each.name.startswith("inbox") and is_running(each):
-                return 0.0
-        return None
+        return progress_age(self._home, self._county, "inbox")
 
     @contextlib.contextmanager
     def waking(self) -> Iterator[asyncio.Event]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.desk.accounts.model import Role
-from yizhan.desk.pages import answers, calendar, console, due, duty, stream
+from yizhan.desk.pages import answers, calendar, console, due, duty, engine, stream
 from yizhan.desk.request import Page
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -15,6 +15,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *console.PAGES,
     *due.PAGES,
     *calendar.PAGES,
+    *engine.PAGES,
 )
 
 

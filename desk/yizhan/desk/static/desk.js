@@ -3,7 +3,7 @@
    Rule 2: nothing here decides anything: what a page shows comes from the server, what is said goes to the server. */
 (function () {
   'use strict';
-  var LOST_MS = 8000, body = document.body, words = body.dataset, listeners = {};
+  var LOST_MS = 8000, SILENT_S = 11, body = document.body, words = body.dataset, listeners = {};
   var offset = 0, began = Date.now(), lastBeat = 0, beat = null, lost = false, lostAt = 0, ringing = 0, port = null, attempts = 0;
   var yz = window.yz = { on: on, say: say, now: now, sound: null, isLost: function () { return lost; } };
 
@@ -93,9 +93,9 @@
     if (lost || !beat) { lamp('lamp-in', 'warn', words.inUnknown); }
     else if (beat.trouble) { lamp('lamp-in', 'bad', words.inBad, beat.trouble); }
     else if (receiver === null) { lamp('lamp-in', 'bad', words.inNever); }
-    else { lamp('lamp-in', receiver > 8 ? 'bad' : '', receiver > 8 ? words.inBad : words.inOk, words.seconds.replace('{n}', Math.round(receiver))); }
+    else { lamp('lamp-in', receiver > SILENT_S ? 'bad' : '', receiver > SILENT_S ? words.inBad : words.inOk, words.seconds.replace('{n}', Math.round(receiver))); }
     lamp('lamp-sound', yz.sound && yz.sound.audible() ? '' : 'bad', yz.sound && yz.sound.audible() ? words.soundOk : words.soundBad, yz.sound && yz.sound.audible() ? '' : words.soundClick);
-    emit('lamps', { line: !lost && lastBeat > 0, receiver: !lost && beat && !beat.trouble && receiver !== null && receiver <= 8, sound: Boolean(yz.sound && yz.sound.audible()) });
+    emit('lamps', { line: !lost && lastBeat > 0, receiver: !lost && beat && !beat.trouble && receiver !== null && receiver <= SILENT_S, sound: Boolean(yz.sound && yz.sound.audible()) });
   }
   /* A tick that comes late: the machine slept, what is on the screen is old. */
   var ticked = Date.now();
