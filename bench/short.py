@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from bench import alarms, bulletin, charter, closing, crypto, files, ledger, obligations, recovery, start, throughput
+from bench import (
+    alarms,
+    bulletin,
+    charter,
+    closing,
+    crypto,
+    desk,
+    desk_cuts,
+    files,
+    ledger,
+    obligations,
+    recovery,
+    start,
+    throughput,
+)
 
 SHORT: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
     "crypto": (crypto, {"ROUNDS": 4}),
@@ -29,6 +43,8 @@ SHORT: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
     "obligations": (obligations, {"SIZES": (20, 200), "DUE_AT_ONCE": 10, "THREAD": 200}),
     "files": (files, {"MAX_FILE_BYTES": 2 << 20, "QUIET": 10, "WARM": 2}),
     "bulletin": (bulletin, {"SIZES": (20,)}),
+    "desk": (desk, {"ROWS": 200, "ALARMS": 10, "AT_ONCE": 20, "SOUNDS": 1, "PAGES": 4, "IDLE_SECONDS": 0.5}),
+    "desk_cuts": (desk_cuts, {"CUTS": 9, "LOST": 0}),
 }
 """Part → its module and what is smaller. ``start`` kills its station, so it comes before those that share one.
 ``recovery`` is not here: its reference waits a minute, and the fault run kills a station too."""

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sees to what pip cannot bring: Python's venv, a Java of 17 or later, Maven; and what only tests need:
-# strace, which injects faults, and Go of 1.21 or later, which builds another project's log checker.
+# strace, which injects faults, Go of 1.21 or later, which builds another project's log checker, and Chromium with a
+# Chinese font, which opens the pages of the desk. Without Chromium those tests are skipped, and nothing else is amiss.
 # As root on a machine with apt it installs what is missing; else it says which packages to ask for.
 set -euo pipefail
 
@@ -35,26 +36,45 @@ go_is_new_enough() {
 go_is_new_enough ||
     echo "prerequisites: no Go of 1.21 or later: Yizhan runs without, but the tests of its ledger will fail" >&2
 
+chromium_is_there() {
+    [ -n "${CHROMIUM:-}" ] || command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 ||
+        command -v google-chrome >/dev/null 2>&1
+}
+
+can_install() {
+    [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1
+}
+
+if ! chromium_is_there && ! can_install; then
+    echo "prerequisites: no Chromium (Debian: chromium, fonts-noto-cjk): the tests of the desk's pages are skipped" >&2
+fi
+
 missing=()
 python_is_ready || missing+=(python3 python3-venv)
 java_is_new_enough || missing+=(default-jdk-headless)
 command -v mvn >/dev/null 2>&1 || missing+=(maven)
 command -v strace >/dev/null 2>&1 || missing+=(strace)
+browser=()
+! chromium_is_there && can_install && browser=(chromium fonts-noto-cjk)
 
-if [ ${#missing[@]} -eq 0 ]; then
+if [ ${#missing[@]} -eq 0 ] && [ ${#browser[@]} -eq 0 ]; then
     exit 0
 fi
 
-if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+if ! can_install; then
     echo "prerequisites: Yizhan needs Python 3.11 with venv, Java 17 or later, Maven; its tests strace." >&2
     echo "prerequisites: missing here; ask for these Debian packages or their like: ${missing[*]}" >&2
     exit 1
 fi
 
-echo "prerequisites: installing ${missing[*]}"
+echo "prerequisites: installing ${missing[*]} ${browser[*]}"
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-apt-get install -y -qq --no-install-recommends "${missing[@]}"
+apt-get update -qq || [ ${#missing[@]} -eq 0 ]
+if [ ${#browser[@]} -gt 0 ]; then
+    apt-get install -y -qq --no-install-recommends "${browser[@]}" ||
+        echo "prerequisites: Chromium cannot be installed here: the tests of the desk's pages are skipped" >&2
+fi
+[ ${#missing[@]} -eq 0 ] || apt-get install -y -qq --no-install-recommends "${missing[@]}"
 python_is_ready && java_is_new_enough && command -v mvn >/dev/null 2>&1 &&
     command -v strace >/dev/null 2>&1 || {
     echo "prerequisites: installed, but Python 3.11, Java 17, Maven or strace still does not answer: see above" >&2

@@ -177,7 +177,7 @@ def test_without_a_bell_it_is_said_how_to_make_one(yizhan: Run, home: Path) -> N
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[channels.a]\n[rungs]\nduty = ["a"]\n', "channels.a: url 和 command 应恰有一个"),
+        ('[channels.a]\n[rungs]\nduty = ["a"]\n', "channels.a: url、command、console 应恰有一个"),
         ('[channels.a]\ncommand = ["x"]\n[rungs]\nduty = ["b"]\n', "rungs.duty 里没有通道 b"),
         ('[channels.a]\ncommand = ["x"]\n[rungs]\nchief = ["a"]\n', "rungs.chief"),
         ('[channels.a]\ncommand = ["x"]\ntells = "all"\n[rungs]\nduty = ["a"]\n', "channels.a.tells"),

@@ -14,7 +14,7 @@ import pexpect
 import pytest
 
 from tests.cli.test_story import exchange
-from tests.services.test_access_log import NoPassphrase
+from tests.services.access_world import NoPassphrase
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, publish

@@ -14,7 +14,7 @@ import pytest
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, delete_item, publish
-from yizhan.services import bulletins, stores
+from yizhan.services import bulletin_reading, stores
 from yizhan.services.quarters import figures_bytes
 
 OFFICE = {
@@ -261,7 +261,7 @@ def test_the_text_is_edited_beside_the_figures_and_signed(yizhan: Run, station: 
     path.write_text(path.read_text("utf-8").replace("# 形势研判", "# 形势研判\n互通{{letters}}件，平稳。"), "utf-8")
     sign(yizhan, station, SHOUNING, END - timedelta(days=3))
     with stores.read_outbox(station.app, SHOUNING) as outbox:
-        own = bulletins.sent_bulletin(outbox, LABEL, QINGYUAN)
+        own = bulletin_reading.sent_bulletin(outbox, LABEL, QINGYUAN)
     assert own is not None
     assert own.payload["judgement"] == "互通1件，平稳。"
     bring(yizhan, station, QINGYUAN, END - timedelta(days=2), report(QINGYUAN, "情-2"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from tests.world.phones import Phone, channels, ring, ringer_of, settings_of
 from tests.world.receiver import ME, PARTNER, Listener
@@ -51,7 +52,13 @@ class Bell:
         return [(each.plan.step, each.plan.rung, each.state, each.why) for each, _tries in self.ringer.store.rings()]
 
 
-def fire(bell: Bell, received: datetime | None = None, **attributes: object) -> str:
+class Receiving(Protocol):
+    """What a fire arrives at."""
+
+    listener: Listener
+
+
+def fire(bell: Receiving, received: datetime | None = None, **attributes: object) -> str:
     """Let a fire arrive; its id."""
     world = bell.listener.world
     header = world.header(PARTNER, (ME,), **attributes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+import pytest
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
@@ -221,3 +222,9 @@ def test_a_certificate_that_is_named_twice_is_none() -> None:
     twice = Headers(raw=[(b"x-client-issuer", b"CN=CA"), (b"x-client-serial", b"01"), (b"x-client-serial", b"02")])
     assert certificate_of(twice, NAMES) is None
     assert certificate_of(Headers({"x-client-issuer": "CN=CA"}), None) is None
+
+
+@pytest.mark.parametrize(("cookie", "begins"), [("yz-lang=en; x=1", "This address"), ("yz-lang=<b>", "这个地址")])
+def test_a_refusal_is_in_the_browsers_language(cookie: str, begins: str) -> None:
+    """The language cookie counts for refusals too; nonsense in it is Chinese."""
+    assert ask(headers={"host": "evil.example", "cookie": cookie}).body.startswith(begins)

@@ -37,7 +37,7 @@ PHRASES = (
 PUT_INTO_SENTENCES = frozenset(
     {
         "m 补齐所缺", "y 发出", "与清单不符", "个数", "会签", "值班", "发件簿", "在为 {county} 会签", "在写这个账本",
-        "在发送这个发件箱", "在接收这个收件箱", "在结算季度", "在启动或停止这些进程", "空文件",
+        "在发送这个发件箱", "在接收这个收件箱", "在结算季度", "在开这个值班台", "在启动或停止这些进程", "空文件",
         "不可读的文件：{error}",
         "复算不同", "复算相同", "已按清单核对",
         "成员 {code} {name}", "收件簿", "文字", "无法复算", "本县", "标准输入", "没有，已经办结", "第二电话", "联络员",
@@ -51,10 +51,10 @@ LONGEST_VALUE = 4
 LATIN_ALLOWED = frozenset(
     {
         "Actual", "Apache", "Apprise", "CAP", "CSV", "Ctrl", "Excel", "Exercise", "FIRMS", "FeatureCollection",
-        "GeoJSON", "GiB", "JSON", "Kafka", "Lines", "Maven", "MiB", "MultiPolygon", "Numbers", "Office",
+        "Chromium", "GeoJSON", "GiB", "JSON", "Kafka", "Lines", "Maven", "MiB", "MultiPolygon", "Numbers", "Office",
         "OpenDocument", "Restricted", "SQLite", "Schema", "Test", "Word", "alert", "apply", "auditor", "bell", "chmod",
-        "circle", "code", "command", "county", "csv", "demo", "destruction", "draft", "excel", "false", "feature",
-        "final",
+        "circle", "code", "command", "console", "county", "csv", "demo", "destruction", "draft", "excel", "false",
+        "feature", "final",
         "firms", "grade", "hash", "id", "import", "incidents", "info", "install", "jar", "json", "kind", "lanes",
         "late", "ledger", "logs", "md", "monthly", "msgType", "name", "office", "onset", "parameter", "pip", "polygon",
         "properties", "public", "references", "ringing", "roles", "root", "rungs", "scope", "severity", "stage",
@@ -99,10 +99,9 @@ def places() -> dict[str, set[str]]:
     """Return every sentence of the source → all places where it stands."""
     found: dict[str, set[str]] = {}
     for folder in FOLDERS:
+        files = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
         for name, line, message, _, _ in extract_from_dir(
-            ROOT / folder,
-            method_map=[("**.py", "python"), ("**/templates/**.html", "jinja2")],
-            keywords=dict.fromkeys(KEYWORDS),
+            ROOT / folder, method_map=files, keywords=dict.fromkeys(KEYWORDS)
         ):
             assert isinstance(message, str)
             found.setdefault(message, set()).add(f"{folder}/{name}:{line}")

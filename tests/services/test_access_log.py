@@ -11,102 +11,43 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from types import FunctionType
-from typing import Any
 
 import pytest
 
-from tests.schemas.payloads.examples import CONSULTATION, PLAN
 from tests.services.access_cases import GIVEN, NO_CONTENT
+from tests.services.access_world import MARKER, SIGNERS, Case, NoPassphrase, make_case
 from tests.world.each import each
 from tests.world.simulator import QINGYUAN, SHOUNING
-from tests.world.station import FIRE, Station
 from yizhan import services
-from yizhan.consumers.files import FileStore
+from yizhan.bulletin.text_store import BulletinText
 from yizhan.consumers.items import InboxQuery
 from yizhan.ledger.audit.history import HistoryStepKind
-from yizhan.producers.drafts import Office, parse_draft
-from yizhan.producers.files import FOLDER
 from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime import access_log
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.errors import YizhanError
-from yizhan.schemas.files import read_record, write_record
 from yizhan.schemas.payloads.common import Person
-from yizhan.schemas.quarters import Quarter
 from yizhan.services.actor import Actor
 from yizhan.services.agenda import events_about, planned_patrols
-from yizhan.services.attachments import attach_files
 from yizhan.services.audit import AuditSources, explain_event
-from yizhan.services.bulletins import BulletinKey, BulletinTarget, check_bulletin, figures_for_text, make_bulletin
+from yizhan.services.bulletin_editing import bulletin_file, open_editor, read_editor, save_text
+from yizhan.services.bulletin_quarters import list_quarters
+from yizhan.services.bulletins import BulletinTarget, check_bulletin, figures_for_text, make_bulletin
 from yizhan.services.cap import event_as_cap
 from yizhan.services.digests import show_quarter
 from yizhan.services.envelopes import open_envelope
 from yizhan.services.export import ExportQuery, export_tables
 from yizhan.services.handover import hand_over
-from yizhan.services.home import Home
 from yizhan.services.inbox import OfficerAnswer, answer_item, list_items, show_item
 from yizhan.services.inbox_files import list_item_files, save_item_files
 from yizhan.services.matters import prepare_countersignature, show_matter
 from yizhan.services.obligations import complete_decision, compose_completion, list_obligations, officers_answers
 from yizhan.services.outbox import list_postings, show_event
-from yizhan.services.sample import make_sample
-from yizhan.services.stores import open_inbox, open_outbox, outbox_path, read_outbox
-
-MARKER = "marker-7421"
-"""Stands in what a partner sealed, and nowhere else."""
-OFFICER = Person(name="李四", badge="654321")
-SIGNERS = Office.model_validate(
-    {"org_code": "331126000000", "contact": {"name": "李四", "phone": "0578-6122110"}}
-    | dict.fromkeys(("drafted_by", "reviewed_by", "signed_off_by"), OFFICER)
-)
-
-
-class NoPassphrase:
-    """Gives no passphrase: the keys of the sample have none."""
-
-    given = False
-
-    def passphrase(self, path: Path) -> bytes:
-        """Refuse."""
-        raise AssertionError(path)
-
-    def new(self, *, ask: bool) -> bytes | None:
-        """Give none: nothing here makes keys."""
-        return b"unused" if ask else None
-
-    def skipped(self, path: Path) -> None:
-        """Refuse."""
-        raise AssertionError(path)
-
-
-@dataclass
-class Case:
-    """A home whose county 庆元 received events with the marker, and what the examples need."""
-
-    home: Home
-    folder: Path
-    fire: str
-    plan: str
-    minutes: str
-    own: str
-    label: str
-    envelope: bytes
-    actor: Actor = field(default_factory=lambda: Actor("test (1000)", "test", OFFICER))
-    now: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
-
-    @property
-    def key(self) -> BulletinKey:
-        """Return the bulletin of the running quarter."""
-        return BulletinKey(self.label, QINGYUAN, SHOUNING)
-
-    def log(self, county: str = QINGYUAN) -> Path:
-        """Return where a county's access log is."""
-        return self.home.county_folder(county) / access_log.FILE
+from yizhan.services.table_transfer import export_bytes
 
 
 @dataclass(frozen=True)
@@ -149,6 +90,9 @@ CONTENT: dict[str, Example] = {
     ),
     "handover.hand_over": Example(
         lambda it: hand_over(it.home, QINGYUAN, it.actor, it.now), lambda it: (it.fire, it.minutes), "listed"
+    ),
+    "table_transfer.export_bytes": Example(
+        lambda it: export_bytes(it.home, QINGYUAN, ExportQuery(), it.actor), lambda it: (it.fire, it.plan), "exported"
     ),
     "export.export_tables": Example(
         lambda it: export_tables(
@@ -209,6 +153,29 @@ CONTENT |= {
         lambda it: (f"{it.label} {SHOUNING}",),
         "printed",
     ),
+    "bulletin_editing.open_editor": Example(
+        lambda it: open_editor(it.home, it.key, it.actor, it.now), lambda it: (f"{it.label} {SHOUNING}",), "opened"
+    ),
+    "bulletin_editing.bulletin_file": Example(
+        lambda it: bulletin_file(it.home, it.key, "csv", it.actor, it.now),
+        lambda it: (f"{it.label} {SHOUNING} csv",),
+        "exported",
+    ),
+    "bulletin_quarters.list_quarters": Example(
+        lambda it: list_quarters(it.home, QINGYUAN, it.actor, it.now), lambda it: (it.theirs,), "listed"
+    ),
+    "bulletin_editing.save_text": Example(
+        lambda it: save_text(
+            it.home,
+            it.key,
+            BulletinText({"judgement": "平稳"}),
+            read_editor(it.home, it.key, it.now).text.token,
+            it.actor,
+            it.now,
+        ),
+        lambda it: (f"{it.label} {SHOUNING}",),
+        "opened",
+    ),
     "audit.explain_event": Example(
         lambda it: explain_event(AuditSources(it.home), it.fire, it.actor), lambda it: (it.fire,), "opened"
     ),
@@ -228,54 +195,8 @@ CONTENT |= {
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    """Make a home where 庆元 received a fire, a plan and minutes of 寿宁, and sent a fire that was answered."""
-    folder = tmp_path_factory.mktemp("access")
-    make_sample(folder / "home", (SHOUNING, QINGYUAN), datetime.now(UTC))
-    home, station = Home(folder / "home"), Station(folder / "home")
-
-    def publish(county: str, content: dict[str, Any]) -> str:
-        with open_outbox(home, county, NoPassphrase()) as outbox:
-            return outbox.publish(parse_draft(content)).id
-
-    def letter(kind: str, payload: dict[str, Any], **attributes: Any) -> dict[str, Any]:  # noqa: ANN401 -- of any attribute
-        content = {name: value for name, value in payload.items() if name != "external_ref"}
-        return {"type": f"yizhan.{kind}.v1", "to": [QINGYUAN], "payload": content | {"summary": MARKER}, **attributes}
-
-    (folder / "map.txt").write_text(MARKER, "utf-8")
-    with open_outbox(home, SHOUNING, NoPassphrase()) as outbox:
-        content = FIRE | {"payload": FIRE["payload"] | {"summary": MARKER}}
-        fire = outbox.publish(attach_files(outbox, parse_draft(content), [str(folder / "map.txt")])).id
-    plan = publish(SHOUNING, letter("patrol.plan", PLAN))
-    minutes = publish(SHOUNING, letter("liaison.consultation", CONSULTATION, stage="final"))
-    place = {"county": QINGYUAN}
-    own = publish(QINGYUAN, FIRE | {"touches": [SHOUNING], "payload": FIRE["payload"] | {"place": place}})
-    for county in (SHOUNING, QINGYUAN):
-        station.carry(county)
-    for county in (SHOUNING, QINGYUAN):
-        station.deliver(county)
-    with read_outbox(home, SHOUNING) as reader:
-        event = None if reader is None else reader.event(fire)
-    assert event is not None
-    with open_inbox(home, SHOUNING, NoPassphrase()) as inbox:
-        inbox.acknowledge(own, "张三", "123456", note=MARKER)
-    station.carry(SHOUNING)
-    station.deliver(QINGYUAN)
-    receive_files(home, QINGYUAN, SHOUNING)
-    station.log()
-    (folder / "map.txt").unlink()
-    label = str(Quarter.containing(datetime.now(UTC), home.charter.time_zone))
-    return Case(home, folder, fire, plan, minutes, own, label, event.envelope or b"")
-
-
-def receive_files(home: Home, county: str, sender: str) -> None:
-    """Let a county have the chunks of every file that a sender sealed, as if they had come by Kafka."""
-    with open_inbox(home, county, NoPassphrase()) as inbox, FileStore(inbox.path) as files:
-        files.want(inbox.carriers(0))
-        sealed = outbox_path(home, sender)
-        for leaves in sealed.with_name(sealed.name + FOLDER).glob("*.leaves"):
-            hashes, chunk = leaves.read_bytes(), leaves.with_suffix("").read_bytes()
-            record = write_record(bytes.fromhex(leaves.stem), 0, [hashes], chunk)
-            files.keep("memory", sender, [read_record(record)], 1)
+    """Make a home where 庆元 received events of 寿宁, and sent a fire that was answered."""
+    return make_case(tmp_path_factory.mktemp("access"))
 
 
 def public_functions() -> Iterator[tuple[str, FunctionType]]:

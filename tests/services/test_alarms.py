@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.schemas.payloads.examples import PLAN
-from tests.services.test_access_log import OFFICER, NoPassphrase
+from tests.services.access_world import OFFICER, NoPassphrase
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station
 from tests.world.waiting import LIMIT_SECONDS

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.test_access_log import OFFICER, NoPassphrase
+from tests.services.access_world import OFFICER, NoPassphrase
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, with_a_fire
 from yizhan.consumers.receipts import standing

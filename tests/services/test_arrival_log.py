@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.test_access_log import OFFICER
+from tests.services.access_world import OFFICER
 from tests.services.test_alarms import Seen
 from tests.world.receiver import ME, Listener
 from tests.world.simulator import World

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.schemas.payloads.examples import CONSULTATION, PLAN
-from tests.services.test_access_log import OFFICER, SIGNERS, NoPassphrase
+from tests.services.access_world import OFFICER, SIGNERS, NoPassphrase
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, with_a_fire
 from yizhan.producers.drafts import parse_draft

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.schemas.payloads.examples import EXAMPLES
-from tests.services.test_access_log import NoPassphrase
+from tests.services.access_world import NoPassphrase
 from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.producers.doubts import Doubt, Judgement
 from yizhan.producers.draft_store import FILE

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.schemas.payloads.examples import EXAMPLES
+from tests.services.access_world import NoPassphrase
 from tests.services.form_questions import asked, form_of
-from tests.services.test_access_log import NoPassphrase
 from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now

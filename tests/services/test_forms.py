@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.schemas.payloads.examples import EXAMPLES
+from tests.services.access_world import NoPassphrase
 from tests.services.form_questions import asked, form_of
-from tests.services.test_access_log import NoPassphrase
 from yizhan.producers.clock_times import ZONE
 from yizhan.producers.doubts import Doubt, judge
 from yizhan.producers.draft_store import DraftStore

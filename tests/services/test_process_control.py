@@ -27,7 +27,16 @@ from yizhan.schemas.errors import NotFound
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
 from yizhan.services.process_control import start_processes, stop_processes
-from yizhan.services.processes import ProcessState, home_processes, is_running, last_lines, log_files, new_text
+from yizhan.services.processes import (
+    DESK_FILE,
+    ProcessState,
+    desk_port,
+    home_processes,
+    is_running,
+    last_lines,
+    log_files,
+    new_text,
+)
 from yizhan.services.sample import make_sample
 
 
@@ -90,6 +99,17 @@ def test_only_what_was_started_here_is_ended(home: Home) -> None:
         assert [each.state for each in ended] == [*["stopped"] * 7, "running"]
         assert running(home) == ["station"]
         other.kill()
+
+
+def test_a_county_with_accounts_has_a_desk(home: Home) -> None:
+    """The desk of a county that has one is started last and ended first; each of a home has a port of its own."""
+    for county in (SHOUNING, QINGYUAN):
+        (home.path / "counties" / county / DESK_FILE).touch()
+    desks = [f"desk-{QINGYUAN}", f"desk-{SHOUNING}"]
+    started = states(start_processes(home, stand_in(home), lambda _state: None))
+    assert started == dict.fromkeys([*NAMES, *desks], "started")
+    assert [each.name for each in stop_processes(home, lambda _state: None)][:2] == desks
+    assert [desk_port(home, county) for county in (QINGYUAN, SHOUNING)] == [8443, 8444]
 
 
 def recorded(home: Home) -> dict[str, int | None]:

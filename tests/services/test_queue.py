@@ -14,8 +14,9 @@ from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.producers.draft_rows import DraftState, StoredDraft
 from yizhan.producers.draft_store import FILE, MIGRATIONS
 from yizhan.runtime.clock import utc_now
+from yizhan.runtime.errors import StoreError
 from yizhan.runtime.store import open_store
-from yizhan.schemas.errors import FileRefused, YizhanError
+from yizhan.schemas.errors import FileRefused, PayloadInvalid, YizhanError
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.actor import Actor
@@ -211,3 +212,23 @@ def test_drafts_of_a_released_home_are_still_there(tmp_path: Path, home: Home) -
     with contextlib.closing(open_store(tmp_path / FILE, MIGRATIONS)) as conn:
         row = conn.execute("SELECT state, version, author FROM drafts").fetchone()
     assert tuple(row) == ("writing", 1, None)
+
+
+def test_a_full_disk_keeps_room_for_alarms(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upload that would take it is refused; what came before is kept."""
+    n = begin(home)
+    upload_piece(home, SHOUNING, n, "照片.jpg", [PHOTO[:500]], offset=0, total=len(PHOTO))
+    monkeypatch.setattr("yizhan.producers.file_sealing.RESERVE_BYTES", 1 << 60)
+    with pytest.raises(StoreError):
+        upload_piece(home, SHOUNING, n, "照片.jpg", [PHOTO[500:]], offset=500, total=len(PHOTO))
+    assert [(each.bytes, each.whole) for each in list_uploads(home, SHOUNING, n)] == [(500, False)]
+
+
+def test_files_that_a_type_does_not_carry_are_named_before_it_is_queued(home: Home) -> None:
+    """A letter has no attachments: the officer hears of it when he sends, not afterwards."""
+    with open_drafts(home, SHOUNING) as store:
+        n = store.begin({"type": NOTICE, "to": [QINGYUAN], "payload": {"kind": "text", "text": "附图"}}, utc_now())
+    upload_piece(home, SHOUNING, n, "照片.jpg", [PHOTO], offset=0, total=len(PHOTO))
+    with pytest.raises(PayloadInvalid):
+        queue_draft(home, SHOUNING, n, AUTHOR, 2)
+    assert find_draft(home, SHOUNING, n).state is DraftState.WRITING

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.test_access_log import NoPassphrase
+from tests.services.access_world import NoPassphrase
 from tests.services.test_queue import AUTHOR, PHOTO, begin, fire
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.waiting import until
@@ -147,3 +147,22 @@ def test_files_that_a_kill_left_are_deleted_at_the_next_start(home: Home) -> Non
         store.drop(gone)
         sweep_uploads(home, SHOUNING, store)
     assert [each.name for each in (home.county_folder(SHOUNING) / "uploads").iterdir()] == [str(kept)]
+
+
+def test_a_restored_backup_of_the_drafts_sends_nothing_twice(home: Home, outbox: Outbox, tmp_path: Path) -> None:
+    """What was queued at the backup and sent since is found in the outbox by its reference."""
+    n = begin(home)
+    queue_draft(home, SHOUNING, n, AUTHOR, 1)
+    path, copy = drafts_path(home, SHOUNING), tmp_path / "copy.sqlite3"
+    with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    seal_next(home, outbox)
+    for each in path.parent.glob(f"{path.name}*"):
+        each.unlink()
+    copy.rename(path)
+    path.chmod(0o600)
+    seal_next(home, outbox)
+    (event,) = sent(outbox)
+    record = result_of(home, SHOUNING, n)
+    assert record is not None
+    assert record.event == event

@@ -33,7 +33,12 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    text: str
+    raw: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.raw.decode("utf-8", "replace")
 
 
 @dataclass
@@ -43,6 +48,8 @@ class Browser:
     host: str
     cookie: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    name: str = f"yz-{QINGYUAN}"
+    """Of the cookie."""
 
     def get(self, path: str, **headers: str) -> Answer:
         """Ask for a page."""
@@ -53,25 +60,44 @@ class Browser:
         given = {"Origin": f"http://{self.host}", "Content-Type": "application/x-www-form-urlencoded", **headers}
         return self._ask("POST", path, urlencode(_fields or {}, doseq=True).encode(), given)
 
+    @contextlib.contextmanager
+    def stream(self, path: str) -> Iterator[Iterator[str]]:
+        """Listen to a stream while the block runs; yields its lines."""
+        with contextlib.closing(http.client.HTTPConnection(self.host, timeout=30)) as connection:
+            connection.request("GET", path, headers={"Cookie": f"{self.name}={self.cookie}", **self.headers})
+            with connection.getresponse() as answer:
+                yield (line.decode() for line in iter(answer.readline, b""))
+
+    def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+        """Send a raw body, as a page of this desk does with a file; ``_`` in a header's name is a hyphen."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._ask(method, path, body, {"Origin": f"http://{self.host}", **given})
+
     def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        cookies = {"Cookie": f"yz={self.cookie}"} if self.cookie else {}
+        cookies = {"Cookie": f"{self.name}={self.cookie}"} if self.cookie else {}
         connection = http.client.HTTPConnection(self.host, timeout=30)
         with contextlib.closing(connection):
             connection.request(method, path, body, {**cookies, **self.headers, **headers})
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
 
 
 @dataclass
 class DeskWorld:
     """A county's desk that runs, with an account for each role."""
 
-    station: Station
     home: Home
     county: str
     accounts: AccountStore
     people: dict[Role, SampleAccount]
     host: str = ""
+    in_memory: Station | None = None
+
+    @property
+    def station(self) -> Station:
+        """The station in memory that brings what arrives; not there where real processes do."""
+        assert self.in_memory is not None
+        return self.in_memory
 
     @property
     def address(self) -> str:
@@ -85,28 +111,48 @@ class DeskWorld:
 
     def browser(self, role: Role | None = None) -> Browser:
         """Return a browser in which somebody of a role is signed in; None: nobody is."""
-        return Browser(self.host, "" if role is None else self.cookie(role))
+        return Browser(self.host, "" if role is None else self.cookie(role), name=f"yz-{self.county}")
 
 
 @contextlib.contextmanager
 def running_desk(station: Station, county: str = QINGYUAN) -> Iterator[DeskWorld]:
+    """Run a county's desk beside a station in memory while the block runs."""
+    with desk_of(Home(station.app.path), county) as world:
+        world.in_memory = station
+        yield world
+
+
+@contextlib.contextmanager
+def desk_of(home: Home, county: str) -> Iterator[DeskWorld]:
     """Run a county's desk while the block runs."""
-    home = Home(station.app.path)
+    with desk_with_accounts(home, county) as world, serving(world):
+        yield world
+
+
+@contextlib.contextmanager
+def desk_with_accounts(home: Home, county: str) -> Iterator[DeskWorld]:
+    """Make the accounts of a county's desk, which ``serving`` runs."""
     path = home.county_folder(county) / ACCOUNTS_FILE
     with AccountStore(path, CHEAP) as accounts:
-        world = DeskWorld(station, home, county, accounts, add_sample_accounts(accounts, utc_now()))
-        listening = Listening(port=0)
-        with contextlib.closing(listen(listening)) as listener:
-            origins = listening.origins(listener)
-            desk = Desk(home, county, accounts, Feed(home, county), origins, allowed=allowed())
-            stop, ready = StopSignal(), threading.Event()
-            serving = (make_app(desk), listener, listening, stop, ready.set)
-            server = threading.Thread(target=serve, args=serving, name="desk")
-            server.start()
-            try:
-                assert ready.wait(30), "the desk does not answer"
-                world.host = origins[0].partition("//")[2]
-                yield world
-            finally:
-                stop.set()
-                server.join(30)
+        yield DeskWorld(home, county, accounts, add_sample_accounts(accounts, utc_now()))
+
+
+@contextlib.contextmanager
+def serving(world: DeskWorld) -> Iterator[None]:
+    """Run the server of a desk while the block runs: on a port of the system's choice, then always on that."""
+    listening = Listening(port=int(world.host.rpartition(":")[2] or 0))
+    with contextlib.closing(listen(listening)) as listener:
+        origins = listening.origins(listener)
+        feed = Feed(world.home, world.county)
+        desk = Desk(world.home, world.county, world.accounts, feed, origins, allowed=allowed())
+        stop, ready = StopSignal(), threading.Event()
+        arguments = (make_app(desk), listener, listening, stop, ready.set)
+        server = threading.Thread(target=serve, args=arguments, name="desk")
+        server.start()
+        try:
+            assert ready.wait(30), "the desk does not answer"
+            world.host = origins[0].partition("//")[2]
+            yield
+        finally:
+            stop.set()
+            server.join(30)

@@ -145,7 +145,7 @@ class Station:
             for kind, topic in places.items():
                 new = self.topics.get(topic, [])[self.read.get(topic, 0) :]
                 for number, (output, at) in enumerate(new):
-                    outcome = inbox.receive(_arrived(output, number, at, kind))
+                    outcome = inbox.receive(arrived(output, number, at, kind))
                     became += [each.became for each in outcome.told()]
                 self.read[topic] = self.read.get(topic, 0) + len(new)
             inbox.tick(0.0)
@@ -181,7 +181,7 @@ class Station:
             for number, (output, at) in enumerate(book[start:], start):
                 assert output.header is not None
                 if period.take(BookRecord(number, output.key, output.value, output.header[1], close=False)):
-                    inbox.receive(_arrived(output, number, at, "digest"))
+                    inbox.receive(arrived(output, number, at, "digest"))
             request = CloseRequest(label=label, closed=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
             previous = read_dated(Manifest, before[-1].signed(self.key), app.charters)[1] if before else None
             manifest = period.manifest(
@@ -195,7 +195,8 @@ class Station:
             before.append(manifest)
 
 
-def _arrived(output: Output, number: int, at: int, kind: Kind) -> Arrived:
+def arrived(output: Output, number: int, at: int, kind: Kind) -> Arrived:
+    """Return a record of the station as a county reads it."""
     headers = () if output.header is None else (output.header,)
     return Arrived(kind, 0, number, at, output.value, headers)
 

@@ -39,7 +39,7 @@ from yizhan.schemas.keys import load_sealing, load_signing
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.postmark import CONTENT_TYPE_ADMITTED, Postmark
 from yizhan.schemas.timestamps import instant, written
-from yizhan.services import bulletins
+from yizhan.services import bulletin_reading, bulletins
 from yizhan.services.home import Home
 from yizhan.streams.closing import CloseRequest
 from yizhan.streams.closing_kafka import Closer
@@ -217,7 +217,8 @@ class Year:
 
     def material(self, label: str, county: str, partner: str) -> Any:  # noqa: ANN401 -- bulletin's Material
         """Count a quarter's figures as a county's command would, now."""
-        return bulletins.read_material(Home(self.home), bulletins.BulletinKey(label, county, partner), self.clock.now)
+        key = bulletin_reading.BulletinKey(label, county, partner)
+        return bulletin_reading.read_material(Home(self.home), key, self.clock.now)
 
     def _close(self, label: str) -> None:
         keys = [load_signing(path) for path in (self.home / "station" / "keys").glob("sign-*.pem")]

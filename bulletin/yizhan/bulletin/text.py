@@ -155,15 +155,19 @@ def _all_trimmed(cases: Mapping[str, Sequence[TextLine]] | None) -> Mapping[str,
     return None if cases is None else {name: _trimmed(part) for name, part in cases.items()}
 
 
-def written(writing: Writing, made: Mapping[str, Any]) -> bytes:
+def written(writing: Writing, made: Mapping[str, Any], *, unread: bool = False) -> bytes:
     """Write the file for these figures: with a byte order mark and CRLF, as Notepad does.
+
+    ``unread``: nobody has looked at the text beside these figures yet; it stays one for those of ``writing``.
 
     Raises:
         TextInvalid: as ``filled``.
     """
     label, pair = made["label"], "—".join(made["pair"])
     title = _("{label} 季度情报通报的文字（{pair}），对照数据 {hash}")
-    lines = ["% " + title.format(label=label, pair=pair, hash=digest(made)), *(f"% {_(line)}" for line in _HEAD)]
+    seen = writing.seen if unread and writing.figures else {}
+    of = writing.figures if unread and writing.figures else digest(made)
+    lines = ["% " + title.format(label=label, pair=pair, hash=of), *(f"% {_(line)}" for line in _HEAD)]
     for name, heading in SECTIONS.items():
         lines += ["", f"# {_(heading)}"]
         if name == "typical":
@@ -173,10 +177,25 @@ def written(writing: Writing, made: Mapping[str, Any]) -> bytes:
             lines += [line.text for line in writing.passages.get(name, ())]
     lines += ["", "% " + _("可用的数字，及其现在的值：")]
     for path, title in COMPARED_NAMES.items():
-        lines.append(f"% {{{{{path}}}}} = {figure_text(made, path)}  {_(title)}")
+        lines.append(f"% {{{{{path}}}}} = {seen.get(path, figure_text(made, path))}  {_(title)}")
     for path in sorted(set(_used(writing)) - set(COMPARED_NAMES)):
-        lines.append(f"% {{{{{path}}}}} = {_figure_at(made, path, writing)}")
+        now = _figure_at(made, path, writing)
+        lines.append(f"% {{{{{path}}}}} = {seen.get(path, now)}")
     return BOM + "\r\n".join([*lines, ""]).encode("utf-8", "replace")
+
+
+def pieces(text: str) -> Iterator[tuple[int, str, bool]]:
+    """Split a text at the names of figures: where each piece begins, the piece, and whether it is a name.
+
+    >>> list(pieces("共{{letters}}件"))
+    [(0, '共', False), (1, 'letters', True), (12, '件', False)]
+    """
+    here = 0
+    for found in _PLACE.finditer(text):
+        yield here, text[here : found.start()], False
+        yield found.start(), found[1], True
+        here = found.end()
+    yield here, text[here:], False
 
 
 def _used(writing: Writing) -> Iterator[str]:

@@ -9,7 +9,7 @@ from yizhan.cli.output import fields_of, print_line, print_table, say
 from yizhan.consumers.bell.labels import TELLS, URGENCIES, outcome_name, rung_name, state_name
 from yizhan.consumers.bell.rings import Ring, RingOutcome, Try
 from yizhan.schemas.i18n import _, join_list, join_sentences
-from yizhan.services.bell import BellStatus, ChannelStatus
+from yizhan.services.bell import CONSOLE, BellStatus, ChannelStatus
 from yizhan.services.bell_text import (
     heard_line,
     not_rung_words,
@@ -26,8 +26,12 @@ def problems(status: BellStatus) -> Iterator[str]:
     yield from unreachable_rungs(status.rungs)
     for each in status.channels:
         if each.dead:
-            sentence = _("通道 {name} 不通：最近一次没有送出；修好后请运行 yizhan bell test")
-            yield sentence.format(name=each.name)
+            sentence = (
+                _("通道 {name} 不通：{why}；请打开值班台网页，并打开声音")
+                if each.kind == CONSOLE
+                else _("通道 {name} 不通：最近一次没有送出；修好后请运行 yizhan bell test")
+            )
+            yield sentence.format(name=each.name, why=outcome_name(each.why))
     if status.unheard:
         sentence = _("有 {count} 次报警没有任何通道送出，还在试；请当面或电话告知")
         yield sentence.format(count=status.unheard)
@@ -38,7 +42,7 @@ def status_json(county: str, status: BellStatus) -> dict[str, Any]:
     return {
         "county": county,
         **fields_of(status.settings, "quiet_hours group_seconds"),
-        **fields_of(status, "rungs channels unheard"),
+        **fields_of(status, "rungs channels unheard consoles"),
         "problems": list(problems(status)),
     }
 
@@ -60,6 +64,10 @@ def print_status(home: Home, status: BellStatus) -> None:
     )
     columns = [_("响铃通道"), _("经由"), _("许带"), _("最近送到"), _("最近不通"), _("现在")]
     print_table(columns, [_channel_row(home, each) for each in status.channels], "")
+    if status.consoles:
+        rows = [(each.label, each.badge, home.local_time(each.seen), _("有") if each.audible else _("没有")) for each in
+                status.consoles]  # fmt: skip
+        print_table([_("值班台网页"), _("警号"), _("最近一次"), _("声音")], rows, "")
     for problem in problems(status):
         say(problem)
 

@@ -110,6 +110,7 @@ class InboxQuery:
     text: str | None = None
     system: bool = False
     limit: int | None = None
+    ids: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,7 @@ _BESIDE: Final = tuple(
 # Every condition is a constant of this file; what is asked for goes in as a parameter.
 _CONDITIONS: Final = {
     "id": "items.id = :id",
+    "ids": "items.id IN (SELECT value FROM json_each(:ids))",
     "way": "way = :way",
     "state": "state = :state",
     "type": "type = :type",
@@ -197,11 +199,11 @@ _MOST_UPDATES: Final = 100
 def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
     """Yield items, the newest last."""
     given = {name: getattr(query, name) for name in _CONDITIONS if getattr(query, name) is not None}
-    values = {name: written(value) if isinstance(value, datetime) else str(value) for name, value in given.items()}
+    values = {name: _asked(value) for name, value in given.items()}
     if query.text is not None:
         values["text"] = f"%{query.text}%"
     conditions = [_CONDITIONS[name] for name in given]
-    if not query.system and not given.keys() & {"id", "type", "state", "thread"}:
+    if not query.system and not given.keys() & {"id", "ids", "type", "state", "thread"}:
         conditions.append(_PLAIN)
         # SQLite then prepares every statement of the connection again: only where it is needed.
         conn.create_function("is_letter", 2, _is_letter, deterministic=True)
@@ -212,6 +214,13 @@ def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
     return (
         _item(row, answers.get(row["id"], ()), labels.get(row["id"], ()), updates.get(row["seq"]))
         for row in reversed(found)
+    )
+
+
+def _asked(value: object) -> str:
+    """Return what is asked for, as SQLite compares it; of several, a JSON array."""
+    return (
+        written(value) if isinstance(value, datetime) else json.dumps(value) if isinstance(value, tuple) else str(value)
     )
 
 
@@ -347,10 +356,8 @@ def _item(row: sqlite3.Row, answers: Sequence[Answer], labels: Sequence[str], up
 
 def asides(conn: sqlite3.Connection) -> Iterator[Aside]:
     """Return what was kept aside, the newest last."""
-    for row in conn.execute(
-        "SELECT seq, kind, reason, detail, place, stored, times, size, value, postmark FROM aside ORDER BY seq"
-    ):
-        yield Aside(*row)
+    columns = "seq, kind, reason, detail, place, stored, times, size, value, postmark"
+    return (Aside(*row) for row in conn.execute(f"SELECT {columns} FROM aside ORDER BY seq"))  # noqa: S608 -- ours
 
 
 def conflicts(conn: sqlite3.Connection) -> Iterator[RivalEvent]:
@@ -358,14 +365,9 @@ def conflicts(conn: sqlite3.Connection) -> Iterator[RivalEvent]:
     for row in conn.execute(
         "SELECT conflicts.*, items.hash AS first_hash FROM conflicts JOIN items USING (id) ORDER BY conflicts.seq"
     ):
+        header = parse_header(row["header"])
         yield RivalEvent(
-            row["id"],
-            row["hash"],
-            row["first_hash"],
-            row["stored"],
-            parse_header(row["header"]),
-            row["envelope"],
-            row["postmark"],
+            row["id"], row["hash"], row["first_hash"], row["stored"], header, row["envelope"], row["postmark"]
         )
 
 

@@ -16,6 +16,7 @@ from yizhan.demo.stage import Stage, wait_for
 from yizhan.desk.accounts.model import Role
 from yizhan.desk.accounts.sample import PASSWORD, SampleAccount, add_sample_accounts
 from yizhan.desk.accounts.store import AccountStore
+from yizhan.desk.accounts.words import role_names
 from yizhan.desk.desk import ACCOUNTS_FILE
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _
@@ -65,7 +66,7 @@ def desk_lines(desks: list[OpenDesk]) -> list[str]:
             codes = " ".join(person.codes[:3])
             lines.append(
                 _("    警号 {badge} {name}（{role}）一次性码 {codes}").format(
-                    badge=person.badge, name=person.name, role=role.value, codes=codes
+                    badge=person.badge, name=person.name, role=role_names([role]), codes=codes
                 )
             )
     return lines

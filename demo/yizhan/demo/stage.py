@@ -123,7 +123,8 @@ class Stage:
 
     def start(self) -> None:
         """Start station, publishers and inboxes, and wait until each reports that it is ready."""
-        self._start(each for each in home_processes(Home(self.home)) if each.name.split("-")[0] not in _LEDGER)
+        others = (*_LEDGER, "desk")
+        self._start(each for each in home_processes(Home(self.home)) if each.name.split("-")[0] not in others)
         place = Home(self.home)
         for county in self.members:
             folder, charters = self.home / "counties" / county, place.reader_of(county)

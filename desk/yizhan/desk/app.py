@@ -9,31 +9,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable
 from functools import partial
-from typing import Final, cast
+from typing import cast
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from yizhan.desk.accounts.model import Session
-from yizhan.desk.desk import LANGUAGE_COOKIE, Desk
-from yizhan.desk.guard import Entrance, Guard
+from yizhan.desk.desk import Desk
+from yizhan.desk.guard import Entrance, Guard, language_of
+from yizhan.desk.metrics import REQUESTS, SECONDS, status_class
 from yizhan.desk.rendering import STATIC
-from yizhan.desk.request import SIGN_IN, Ask, NotSignedIn, Page
+from yizhan.desk.request import SIGN_IN, Ask, NotSignedIn, Page, locked_from
 from yizhan.desk.routes import PAGES
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.errors import NotFound, YizhanError
-from yizhan.schemas.i18n import SOURCE_LANGUAGE, known_language, marked, speaking
+from yizhan.schemas.i18n import marked, speaking
 from yizhan.services.errors import Conflict, ServiceError
 from yizhan.services.labels import error_sentence
-
-HOME_PAGE: Final = "/duty"
 
 log = logging.getLogger(__name__)
 
@@ -51,19 +52,27 @@ def make_app(desk: Desk) -> ASGIApp:
         yield
         desk.feed.close()
 
-    routes = [Route(page.path, partial(_handle, desk, page), methods=list(page.methods)) for page in PAGES]
-    routes.append(Route("/", lambda _request: RedirectResponse(HOME_PAGE, 303)))
+    routes = [Route(page.path, partial(_measured, desk, page), methods=list(page.methods)) for page in PAGES]
     static = Mount("/static", StaticFiles(directory=STATIC))
     streamed = tuple(page.path.partition("{")[0] for page in PAGES if page.stream and "GET" not in page.methods)
-    entrance = Entrance(frozenset(desk.origins), streamed=streamed)
-    return Guard(Starlette(routes=[*routes, static], lifespan=lifespan), entrance)
+    entrance = Entrance(frozenset(desk.origins), certificate_headers=desk.certificate_headers, streamed=streamed)
+    application = GZipMiddleware(Starlette(routes=[*routes, static], lifespan=lifespan), compresslevel=6)
+    return Guard(application, entrance)
+
+
+async def _measured(desk: Desk, page: Page, request: Request) -> Response:
+    began = time.perf_counter()
+    answer = await _handle(desk, page, request)
+    REQUESTS.labels(page.path, status_class(answer.status_code)).inc()
+    if not page.stream:
+        SECONDS.observe(time.perf_counter() - began)
+    return answer
 
 
 async def _handle(desk: Desk, page: Page, request: Request) -> Response:
     body = b"" if page.stream or request.method in {"GET", "HEAD"} else await request.body()
-    language = known_language(request.cookies.get(LANGUAGE_COOKIE, "")) or SOURCE_LANGUAGE
-    with speaking(language):  # a thread has a copy of this context
-        found = await run_in_threadpool(_session, desk, request)
+    with speaking(language_of(request.scope)):  # a thread has a copy of this context
+        found = await run_in_threadpool(_session, desk, page, request)
         ask = Ask(desk, request, found, body)
         refused = await run_in_threadpool(_refused, page, ask, found)
         if refused is not None:
@@ -73,8 +82,9 @@ async def _handle(desk: Desk, page: Page, request: Request) -> Response:
         return await run_in_threadpool(_answer, page, ask)
 
 
-def _session(desk: Desk, request: Request) -> Session | None:
-    return desk.accounts.session(desk.session_cookie(request), utc_now())
+def _session(desk: Desk, page: Page, request: Request) -> Session | None:
+    person = not (page.stream or page.unattended)
+    return desk.accounts.session(desk.session_cookie(request), utc_now(), person=person)
 
 
 def _refused(page: Page, ask: Ask, session: Session | None) -> Response | None:
@@ -82,7 +92,8 @@ def _refused(page: Page, ask: Ask, session: Session | None) -> Response | None:
     if page.public:
         return None
     if session is None or (session.locked and not page.locked):
-        return ask.see(SIGN_IN if session is None else "/locked")
+        door = SIGN_IN if session is None else locked_from(ask)
+        return Response(status_code=401, headers={"HX-Redirect": door}) if ask.wants_fragment else ask.see(door)
     if not session.account.roles & page.roles:
         return _error(ask, NotAllowed(marked("您的角色不能打开这一页")), 403)
     return None

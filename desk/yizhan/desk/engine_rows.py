@@ -12,6 +12,7 @@ from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.bell import bell_path, bell_status
 from yizhan.services.commands import command_of
+from yizhan.services.consoles import list_consoles
 from yizhan.services.equipment import Equipment
 from yizhan.services.labels import KEY_ROLES, KEY_STATES
 from yizhan.services.processes import progress_age
@@ -104,10 +105,10 @@ def queue_rows(ask: Ask, status: HomeStatus, equipment: Equipment) -> list[Row]:
     return found
 
 
-def channel_rows(ask: Ask, now: datetime) -> list[Row]:
+def channel_rows(ask: Ask) -> list[Row]:
     """Return the bell's channels, the browsers that listen first."""
     home, county = ask.desk.home, ask.desk.county
-    listening = ask.desk.consoles.alive(now)
+    listening = list_consoles(home, county)
     heard = sum(each.audible for each in listening)
     words = _("{n} 台在听，{heard} 台有声音").format(n=len(listening), heard=heard)
     todo = "" if heard else _("请开着值班页，点“声音”")
@@ -155,7 +156,7 @@ def charter_rows(ask: Ask, equipment: Equipment, now: datetime) -> list[Row]:
         words = (
             _("已过时，从 {at} 起").format(at=home.local_time(stale))
             if late
-            else _("新鲜到 {at}").format(at=home.local_time(stale))
+            else _("{at} 前不算过时").format(at=home.local_time(stale))
         )
         todo = command_of(Action.to("charter.update", county=ask.desk.county)) if late else ""
         rows.append(Row(_("章程的新旧"), "bad" if late else "ok", words, "", todo))

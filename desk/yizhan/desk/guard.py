@@ -147,11 +147,12 @@ def language_of(scope: Scope) -> str:
 
 
 def certificate_of(headers: Headers, names: tuple[str, str] | None) -> tuple[str, str] | None:
-    """Return issuer and serial of the gateway's headers, each given exactly once; else None."""
+    """Return issuer and serial of the gateway's headers, each given exactly once (in UTF-8); else None."""
     given = [headers.getlist(name) for name in names or ()]
     if not given or any(len(each) != 1 or not each[0].strip() for each in given):
         return None
-    return given[0][0].strip(), given[1][0].strip()
+    issuer, serial = (each[0].encode("latin-1").decode("utf-8", "replace").strip() for each in given)
+    return issuer, serial
 
 
 def _caching(scope: Scope) -> str:

@@ -36,6 +36,8 @@ class Feed:
         """Name the inbox; entering it starts the thread."""
         self._home, self._county = home, county
         self.pulse = Pulse()
+        self.looked = False
+        """Whether ``pulse`` was read: before that nothing may be called quiet."""
         self.trouble: str | None = None
         """Why the inbox cannot be read now."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -83,16 +85,17 @@ class Feed:
             except Exception as error:
                 log.exception("the inbox cannot be watched now; it is tried again")
                 self.trouble = str(error)
-                self._wake()
+                self.wake()
                 self._stop.wait(1.0)
 
     def _follow(self, watch: InboxWatch) -> None:
         while not self._stop.wait(POLL_SECONDS):
-            if watch.changed():
-                self.pulse, self.trouble = watch.pulse(), None
-                self._wake()
+            if watch.changed() or not self.looked:
+                self.pulse, self.trouble, self.looked = watch.pulse(), None, True
+                self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let every stream look again: the inbox changed, or a session."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake_all)
 

@@ -12,13 +12,14 @@ from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
 
 LINKS: Final[Mapping[str, tuple[str, str]]] = {
-    "bulletin.edit": (marked("改这一期通报"), "/bulletin/{label}"),
-    "bulletin.make": (marked("起草通报"), "/bulletin/{label}"),
+    "bulletin.edit": (marked("改这一期通报"), "/bulletin/{label}/{partner}"),
+    "bulletin.make": (marked("起草通报"), "/bulletin/{label}/{partner}"),
     "decision.complete": (marked("告知办结"), "/inbox/{id}"),
     "draft.edit": (marked("改这份草稿"), "/drafts/{n}"),
     "draft.list": (marked("看草稿"), "/drafts"),
     "draft.new": (marked("拟写"), "/new/{type}?reply_to={reply_to}&updates={updates}"),
     "draft.send": (marked("打开草稿"), "/drafts/{n}"),
+    "draft.show": (marked("打开草稿"), "/drafts/{n}"),
     "draft.withdraw": (marked("撤回"), "/new/{type}?withdraws={id}"),
     "due.list": (marked("看待办"), "/due"),
     "event.reply": (marked("答复"), "/inbox/{id}"),

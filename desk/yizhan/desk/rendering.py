@@ -7,6 +7,7 @@ Rule 2: times are shown in the alliance's time zone, codes in words.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -16,16 +17,18 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from yizhan.consumers.bell.labels import rung_name
+from yizhan.desk.audit_filters import audit_filters
+from yizhan.desk.bulletin_filters import BULLETIN_FILTERS
 from yizhan.schemas.i18n import _
 from yizhan.schemas.invisible import escaped
 from yizhan.services.home import Home
-from yizhan.services.labels import stage_name, way_name
+from yizhan.services.labels import DRAFT_STATES, arrival, stage_name, type_name, way_name
 
 STATIC: Final = Path(str(files("yizhan.desk") / "static"))
 
 
-def make_templates(home: Home) -> Environment:
-    """Return the environment of one home's templates."""
+def make_templates(home: Callable[[], Home]) -> Environment:
+    """Return the environment of the templates; ``home`` returns the home as it is now."""
     environment = Environment(
         loader=PackageLoader("yizhan.desk"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
@@ -33,17 +36,22 @@ def make_templates(home: Home) -> Environment:
     environment.globals |= {"_": _, "static": static_url}
     environment.filters |= {
         "plain": plain,
-        "county": home.member_name,
-        "county_name": lambda code: home.member_name(code).partition(" ")[2] or code,
-        "moment": home.local_time,
-        "clock": lambda at: home.local_time(at)[11:],
-        "hour": lambda at: home.local_time(at)[11:16],
-        "day": lambda at: home.local_time(at)[:10],
+        "county": lambda code: home().member_name(code),
+        "county_name": lambda code: home().member_name(code).partition(" ")[2] or code,
+        "moment": lambda at: home().local_time(at),
+        "clock": lambda at: home().local_time(at)[11:],
+        "hour": lambda at: home().local_time(at)[11:16],
+        "day": lambda at: home().local_time(at)[:10],
         "iso": lambda at: instant_of(at).isoformat(),
         "stage": stage_name,
         "rung": rung_name,
         "way": way_name,
+        "type_name": type_name,
+        "arrival": arrival,
+        "draft_state": lambda state: _(DRAFT_STATES[state]),
     }
+    environment.filters |= {**BULLETIN_FILTERS, **audit_filters(home)}
+    environment.tests["prefix_of"] = lambda path, whole: whole.startswith(path)
     return environment
 
 

@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from yizhan.desk.accounts.model import Account, Role, Session
 from yizhan.desk.desk import Desk
+from yizhan.desk.guard import DOWNLOAD_POLICY
 from yizhan.desk.menu import Entry, link_of, menu
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
@@ -25,6 +26,7 @@ from yizhan.schemas.i18n import get_language, marked
 from yizhan.services.actor import Actor
 
 SIGN_IN: Final = "/sign-in"
+LOCKED: Final = "/locked"
 
 
 class NotSignedIn(YizhanError):
@@ -80,8 +82,9 @@ class Ask:
 
     @property
     def menu(self) -> list[Entry]:
-        """The entries of the menu for whoever is signed in; none for others."""
-        return [] if self.session is None else menu(self.session.account.roles, self.desk.allowed)
+        """The entries of the menu for whoever is signed in; none for others, and none on a locked screen."""
+        hidden = self.session is None or self.session.locked
+        return [] if hidden else menu(self.account.roles, self.desk.allowed)
 
     def link(self, action: Action | None) -> tuple[str, str] | None:
         """Return words and address of what can be done; None where it is not done on the desk."""
@@ -100,6 +103,11 @@ class Ask:
         """Return a template's text."""
         found = self.desk.templates.get_template(template)
         return found.render(ask=self, desk=self.desk, home=self.desk.home, session=self.session, **values)
+
+    def download(self, data: bytes, name: str, media_type: str) -> Response:
+        """Give a file to be stored; ``name`` is ASCII."""
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Security-Policy": DOWNLOAD_POLICY}
+        return Response(data, media_type=media_type, headers=headers)
 
     def see(self, path: str) -> Response:
         """Send the browser to another page (303)."""
@@ -125,7 +133,8 @@ Endpoint = Callable[[Ask], Response] | Callable[[Ask], Awaitable[Response]]
 class Page:
     """One route: ``roles`` may open it; ``public`` everybody; ``locked`` also a session that is locked.
 
-    ``stream``: a coroutine that reads the body itself, or answers without end.
+    ``stream``: a coroutine that reads the body itself, or answers without end. ``unattended``: a page asks for it by
+    itself, so it extends no session; so does no stream.
     """
 
     path: str
@@ -135,3 +144,31 @@ class Page:
     public: bool = False
     locked: bool = False
     stream: bool = False
+    unattended: bool = False
+
+
+def own_path(path: str) -> str:
+    r"""Return a path of this desk as it is, and ``/`` for whatever leads elsewhere.
+
+    >>> [own_path(each) for each in ("/inbox?q=1", "//evil.example", "/\\evil.example", "https://evil.example", "")]
+    ['/inbox?q=1', '/', '/', '/', '/']
+    """
+    ours = path.startswith("/") and path[1:2] not in ("/", "\\") and path.isprintable()
+    return path if ours else "/"
+
+
+def locked_from(ask: Ask) -> str:
+    """Return the address of the locked screen that leads back to the page that was asked for, or is open."""
+    shown = ask.request.headers.get("HX-Current-URL", "") if ask.wants_fragment else str(ask.request.url)
+    return locked_with(shown if ask.request.method == "GET" else "")
+
+
+def locked_with(address: str) -> str:
+    """Return the address of the locked screen that leads back to a page of this desk.
+
+    >>> locked_with("http://127.0.0.1:8443/inbox?q=1"), locked_with("http://127.0.0.1:8443/")
+    ('/locked?back=%2Finbox%3Fq%3D1', '/locked')
+    """
+    parts = urlsplit(address)
+    path = own_path(parts.path + (f"?{parts.query}" if parts.query else ""))
+    return LOCKED if path == "/" else f"{LOCKED}?{urlencode({'back': path})}"

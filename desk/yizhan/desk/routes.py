@@ -5,7 +5,27 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.desk.accounts.model import Role
-from yizhan.desk.pages import answers, calendar, console, due, duty, engine, stream
+from yizhan.desk.pages import (
+    admin,
+    answers,
+    audit,
+    audit_books,
+    bulletins,
+    calendar,
+    console,
+    drafts,
+    due,
+    duty,
+    engine,
+    outlines,
+    self_test,
+    sending,
+    sign_in,
+    stream,
+    tables,
+    uploads,
+    wall,
+)
 from yizhan.desk.request import Page
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -16,6 +36,18 @@ PAGES: Final[tuple[Page, ...]] = (
     *due.PAGES,
     *calendar.PAGES,
     *engine.PAGES,
+    *sign_in.PAGES,
+    *self_test.PAGES,
+    *admin.PAGES,
+    *bulletins.PAGES,
+    *audit_books.PAGES,
+    *audit.PAGES,
+    *drafts.PAGES,
+    *sending.PAGES,
+    *uploads.PAGES,
+    *tables.PAGES,
+    *outlines.PAGES,
+    *wall.PAGES,
 )
 
 

@@ -31,7 +31,7 @@ from yizhan.schemas.payloads.common import Ask, Mark
 from yizhan.schemas.payloads.dispute_case import Risk
 from yizhan.schemas.payloads.forest_fire import FIRE_OUT, Crossing
 from yizhan.schemas.payloads.table import DISPUTE, FOREST_FIRE, LIFE_AT_STAKE, TYPES
-from yizhan.schemas.policy import Way, decide
+from yizhan.schemas.policy import Decision, Way, decide
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
@@ -197,6 +197,15 @@ def probably_meant(code: str, members: Collection[str]) -> str | None:
 
 def _ways(draft: Draft, sender: Sender) -> set[Way] | None:
     """Return how a draft would reach its recipients; None where it is too unfinished to be decided."""
+    found = decisions_of(draft, sender)
+    return None if found is None else {each.way for each in found.values()}
+
+
+def decisions_of(draft: Draft, sender: Sender) -> dict[str, Decision] | None:
+    """Return how a draft would reach each recipient, and why; None where it is too unfinished to be decided.
+
+    Of a draft that answers, corrects or withdraws an event, the outbox knows the recipients, and this does not.
+    """
     touched = set(draft.touches or ()) & sender.charter.members.keys() - {sender.county}
     to = tuple(sorted(set(draft.to or touched or sender.charter.partners(sender.county)) - {sender.county}))
     numbered = {"source": sender.county, "id": f"{sender.county}-0000-1", "kid": "0" * 64, "lanes": {}}
@@ -206,7 +215,7 @@ def _ways(draft: Draft, sender: Sender) -> set[Way] | None:
         header = Header.model_validate({**given, **numbered, **attributes})
     except ValidationError:
         return None
-    return {decide(header, each, sender.charter.policy).way for each in to}
+    return {each: decide(header, each, sender.charter.policy) for each in to}
 
 
 def _of_content(draft: Draft, sender: Sender) -> Iterator[Doubt]:

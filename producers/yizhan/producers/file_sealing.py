@@ -53,14 +53,18 @@ def attach(
     """
     named = [*draft.payload.get("attachments", ())]
     chosen = list(paths)
-    # Refused before the first byte is sealed: a type without attachments, and too many of them.
-    probe = Attachment(name="probe", sha256="0" * 64, bytes=0).model_dump(mode="json", exclude_none=True)
-    _checked(draft, [*named, *(probe for _path in chosen)])
+    check_count(draft, len(chosen))  # before the first byte is sealed
     folder = outbox.path.with_name(outbox.path.name + FOLDER)
     made = [
         seal_file(folder, path, random_bytes, progress).model_dump(mode="json", exclude_none=True) for path in chosen
     ]
     return draft.model_copy(update={"payload": _checked(draft, named + made)})
+
+
+def check_count(draft: Draft, count: int) -> None:
+    """Raise ``PayloadInvalid`` where so many files more cannot be attached: the type has none, or too many."""
+    probe = Attachment(name="probe", sha256="0" * 64, bytes=0).model_dump(mode="json", exclude_none=True)
+    _checked(draft, [*draft.payload.get("attachments", ()), *(probe for _ in range(count))])
 
 
 def _checked(draft: Draft, attachments: list[dict[str, Any]]) -> dict[str, Any]:
@@ -121,7 +125,7 @@ def _sealed(
     part, root = folder / f"{hashlib.sha256(key).hexdigest()}.part", bytes(32)
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        _leave_room(folder, name, padded_length(size))
+        leave_room(folder, name, padded_length(size))
         with _new(part) as sealed:
             for index in range(count):
                 plain = _read(stream, max(0, min(CHUNK_BYTES, size - index * CHUNK_BYTES)), name)
@@ -153,7 +157,8 @@ def _sealed(
     )  # fmt: skip
 
 
-def _leave_room(folder: Path, name: str, size: int) -> None:
+def leave_room(folder: Path, name: str, size: int) -> None:
+    """Raise ``StoreError`` where a file of so many bytes would take the room that alarms need."""
     if shutil.disk_usage(folder).free < size + RESERVE_BYTES:
         sentence = marked("{name}：{path} 余量不足，要为报警留出 {reserve} 字节，附件没有封；请腾出空间")
         raise StoreError(sentence, name=name, path=folder, reserve=RESERVE_BYTES)

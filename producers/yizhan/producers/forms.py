@@ -88,6 +88,8 @@ class Field:
     high: float | None = None
     default: Any = None
     example: str | None = None
+    most: int | None = None
+    """Characters that a text may have at most."""
 
     @property
     def is_day(self) -> bool:
@@ -215,6 +217,7 @@ def _field(name: str, whole: Mapping[str, Any], defs: Mapping[str, Any], *, requ
         about.get("maximum", about.get("exclusiveMaximum")),
         whole.get("default"),
         str(examples[0]) if examples else _DAY if inner.get("format") == "date" else None,
+        inner.get("maxLength"),
     )
 
 

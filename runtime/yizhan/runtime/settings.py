@@ -107,9 +107,27 @@ class Settings(BaseSettings):
     Wrong: positions are compared with other borders, or the command stops and names the file.
     """
 
+    audit_log: str | None = None
+    """Default none: the ledger of this home. Folder (relative to the home) or address of a log that was exported with
+    its statements (`yizhan audit export --statements`): what the auditor's pages of the desk check and explain.
+    Wrong: they say that there is no log.
+    """
+
+    desk_port: Port = 8443
+    """Default 8443: where ``yizhan desk run`` listens, and ``yizhan up`` starts it; in a home with the desks of
+    several counties the first, by code, has this port, each further one the next. Taken by another process: the desk
+    does not start.
+    """
     desk_requires_approval: bool = False
     """Default false: what an officer writes at the web desk goes when he sends it. True: it goes when another officer
     has approved it (签发); letters and answers go at once all the same.
+    """
+
+    desk_certificate_header: Annotated[str, Field(pattern=r"^[A-Za-z][\w-]*, ?[A-Za-z][\w-]*$")] | None = None
+    """Default none: nobody signs in with a certificate. Names of the two headers in which the gateway hands over the
+    issuer and the serial number of a certificate that it has checked, such as ``X-Client-Issuer, X-Client-Serial``.
+    Believed over a Unix socket only. Wrong: certificates are not found; a gateway that does not set both headers
+    itself lets visitors write them.
     """
 
     # -- a county's outbox --

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Final
 
 from yizhan.consumers.bell.bell_file import BellChannels, BellFile, read_channels
 from yizhan.consumers.bell.channels import DELIVERED, ReadyChannel, attempt
+from yizhan.consumers.bell.consoles import NOT_OPEN, Console, console_trouble
 from yizhan.consumers.bell.labels import rung_name
 from yizhan.consumers.bell.message import of_test
 from yizhan.consumers.bell.ring_store import RingStore
@@ -31,6 +32,7 @@ from yizhan.schemas.i18n import get_language, join_list, marked
 from yizhan.schemas.obligation_steps import RUNGS
 from yizhan.services.access_log import record, record_if_possible
 from yizhan.services.actor import Actor, process_account
+from yizhan.services.consoles import consoles_path, list_consoles
 from yizhan.services.errors import ServiceError
 from yizhan.services.files import write_new
 from yizhan.services.home import Home
@@ -38,6 +40,8 @@ from yizhan.services.stores import inbox_path
 
 _DATA: Final = files("yizhan.services") / "data"
 """Samples of ``bell.toml``, one a language."""
+CONSOLE: Final = "console"
+"""The kind of a channel that is made of the open pages of the web desk."""
 _SYSTEM_LOG: Final = "logger"
 """The program of the sample's only channel."""
 
@@ -74,6 +78,8 @@ class BellStatus:
     rungs: tuple[Rung, ...]
     channels: tuple[ChannelStatus, ...]
     unheard: int
+    consoles: tuple[Console, ...] = ()
+    """The open pages of the web desk, where one of the channels is made of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,14 @@ def bell_status(home: Home, county: str) -> BellStatus:
         channels = tuple(
             _channel_status(name, channel, rungs, store) for name, channel in bell.settings.channels.items()
         )
-        return BellStatus(bell.settings, rungs, channels, 0 if store is None else store.unheard())
+        unheard = 0 if store is None else store.unheard()
+    used = any(each.console for each in bell.settings.channels.values())
+    if used and (trouble := console_trouble(consoles_path(home, county), utc_now())) is not None:
+        channels = tuple(
+            replace(each, dead=True, why=trouble) if bell.settings.channels[each.name].console else each
+            for each in channels
+        )
+    return BellStatus(bell.settings, rungs, channels, unheard, list_consoles(home, county) if used else ())
 
 
 def _channel_status(name: str, channel: Channel, rungs: Sequence[Rung], store: RingStore | None) -> ChannelStatus:
@@ -172,7 +185,7 @@ def _channel_status(name: str, channel: Channel, rungs: Sequence[Rung], store: R
         tells=channel.tells,
         timeout_seconds=channel.timeout_seconds,
         rungs=tuple(each.rung for each in rungs if name in each.channels),
-        dead=last is not None and last == bad,
+        dead=last is not None and last == bad and not (channel.console and last.outcome in NOT_OPEN),
         delivered=None if good is None else good.ended,
         failed=None if bad is None else bad.ended,
         why=None if bad is None else bad.outcome,
@@ -180,7 +193,9 @@ def _channel_status(name: str, channel: Channel, rungs: Sequence[Rung], store: R
 
 
 def _kind(channel: Channel) -> str:
-    """Return what may be shown of a channel: the scheme of its address, or the program."""
+    """Return what may be shown of a channel: the scheme of its address, the program, or that it is the web desk."""
+    if channel.console:
+        return CONSOLE
     if channel.command is not None:
         return channel.command[0]
     return "" if channel.url is None else channel.url.get_secret_value().partition(":")[0]
@@ -216,7 +231,10 @@ def _chosen(home: Home, county: str, settings: BellSettings, rung: str | None, c
 
 def _tested(home: Home, county: str, ready: ReadyChannel, store: RingStore | None) -> ChannelTest:
     at = utc_now()
-    outcome = attempt(ready, of_test(ready.name, home.member_name(county)))
+    if ready.channel.console:  # a page takes no message: it is tested by being open, with sound
+        outcome = console_trouble(consoles_path(home, county), at) or DELIVERED
+    else:
+        outcome = attempt(ready, of_test(ready.name, home.member_name(county)))
     if store is not None:
         store.tested(ready.name, ready.channel.tells, at, utc_now(), outcome)
     return ChannelTest(ready.name, _kind(ready.channel), outcome)

@@ -7,45 +7,43 @@ Rule 3: the analyst's text is a file of its own; one that was written beside oth
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from yizhan.bulletin.agreement import FigureComparison, Verdict, compared, verdict
-from yizhan.bulletin.charts import outlines_of
 from yizhan.bulletin.errors import TextInvalid
 from yizhan.bulletin.figures import COMPARED, canonical, digest, looked_up
 from yizhan.bulletin.html import html
 from yizhan.bulletin.labels import PLACES
 from yizhan.bulletin.material import Material
-from yizhan.bulletin.proof import CitedManifest, Proof
 from yizhan.bulletin.sheet import sheet
 from yizhan.bulletin.tables import events_csv, figures_csv
-from yizhan.bulletin.text import Writing, blank, by_hand, changed, filled, parse, written
-from yizhan.consumers.items import InboxQuery
-from yizhan.consumers.view import InboxView
+from yizhan.bulletin.text import Writing, blank, by_hand, changed, written
 from yizhan.producers.drafts import Office
-from yizhan.producers.outbox_view import OutboxView
 from yizhan.runtime.folders import write_private
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import Sentence, _, join_list, marked
-from yizhan.schemas.payloads import read
 from yizhan.schemas.payloads.table import BULLETIN
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
+from yizhan.services.bulletin_reading import (
+    CITED,
+    BulletinKey,
+    QuarterReading,
+    SignedBulletin,
+    read_bulletin,
+    read_material,
+    read_text,
+    text_path,
+)
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
-from yizhan.services.outlines import outlines_geojson
 from yizhan.services.progress import SILENT, Progress
-from yizhan.services.quarters import quarter_figures
-from yizhan.services.stores import read_inbox, read_outbox
 
-_CITED: Final = ("county", "hash", "count", "prompt", "root", "closed")
-"""What a signed bulletin says of a manifest."""
 SIGNERS: Final = {
     "org_code": marked("机构代码"),
     "drafted_by": marked("拟稿人"),
@@ -54,24 +52,6 @@ SIGNERS: Final = {
     "contact": marked("联系人"),
 }
 """What a signed bulletin must say of its office."""
-
-
-@dataclass(frozen=True, slots=True)
-class BulletinKey:
-    """Which bulletin: of a quarter (``2026Q3``), as one county makes it for its partner."""
-
-    label: str
-    county: str
-    partner: str
-
-
-@dataclass(frozen=True, slots=True)
-class SignedBulletin:
-    """A signed bulletin as an event: its payload's values."""
-
-    id: str
-    time: str
-    payload: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +134,7 @@ def make_bulletin(
     record(home, key.county, actor, "printed", [f"{key.label} {key.partner}"])
     progress.describe(marked("写出文件"))
     target.folder.mkdir(parents=True, exist_ok=True)
-    forms, uncovered = _forms(material, event, now)
+    forms, uncovered = bulletin_forms(material, event, now)
     for form, path in paths.items():
         write_private(path, forms[form]())
         progress.advance()
@@ -162,10 +142,10 @@ def make_bulletin(
     return BulletinFiles(paths, digest(material.figures), notes, material.proof.doubts, uncovered)
 
 
-def _forms(
+def bulletin_forms(
     material: Material, event: Mapping[str, Any] | None, now: datetime
 ) -> tuple[dict[str, Callable[[], bytes]], str]:
-    """Return what draws each form, and the characters that no font of this program has."""
+    """Return what draws each form (html, pdf, docx, csv, …), and the characters that no font of this program has."""
     from yizhan.bulletin.docx import docx_of  # noqa: PLC0415 -- python-docx, which only a role's extra brings
     from yizhan.bulletin.pdf import pdf, uncovered  # noqa: PLC0415 -- typst, as above
 
@@ -180,54 +160,6 @@ def _forms(
         "event": lambda: strictjson.dumps(event) + b"\n",
     }
     return forms, "".join(uncovered(drawn))
-
-
-def read_material(home: Home, key: BulletinKey, now: datetime, progress: Progress = SILENT) -> Material:
-    """Return what the quarter's sheet is made of: figures, events, manifests, doubts, the text.
-
-    The partner's manifests are those that its signed bulletin cites. ``progress`` advances by each event read.
-
-    Raises:
-        TextInvalid: as ``read_text``, or the text names a figure that does not exist.
-    """
-    county, partner = pair = key.county, key.partner
-    writing = read_text(home, key)
-    with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
-        figures, found = quarter_figures(inbox, outbox, key.label, pair, home.charters, progress)
-        theirs = received_bulletin(inbox, key.label, pair)
-    doubts, agreed = list(found.doubts), theirs is not None and theirs.payload.get("figures") == digest(figures)
-    if theirs is not None and not agreed:
-        doubts.append(Sentence.of(marked("【数字不一致】对方签发的与本县的不同；请核对双方的通报")))
-    cited = () if theirs is None else tuple(_cited(theirs.payload, partner))
-    own = tuple(CitedManifest.of(each.manifest, each.hash.hex()) for each in found.digests)
-    passages, cases = ({}, None) if writing is None else _filled(home, key, writing, figures)
-    outlines = json.loads(outlines_geojson(home))
-    return Material(
-        figures=figures,
-        events=found.events,
-        proof=Proof({county: own, partner: cited}, tuple(doubts), agreed),
-        names={code: home.localized(member.name) for code, member in home.charters.latest().members.items()},
-        maker=county,
-        made=now,
-        passages=passages,
-        typical=cases,
-        outlines=outlines_of(outlines, pair),
-    )
-
-
-def _filled(
-    home: Home, key: BulletinKey, writing: Writing, figures: Mapping[str, Any]
-) -> tuple[dict[str, str], list[tuple[str, str]] | None]:
-    try:
-        return filled(writing, figures)
-    except TextInvalid as error:
-        raise TextInvalid("{path}: {error}", path=text_path(home, key), error=error) from None
-
-
-def _cited(payload: Mapping[str, Any], county: str) -> Iterator[CitedManifest]:
-    for each in payload["manifests"]:
-        if each["county"] == county:
-            yield CitedManifest(**{name: each[name] for name in _CITED})
 
 
 # -- the signed event --
@@ -254,7 +186,7 @@ def draft(material: Material, partner: str, office: Office, writing: Writing | N
         "label": figures["label"],
         "partner": partner,
         "manifests": [
-            {name: getattr(each, name) for name in _CITED}
+            {name: getattr(each, name) for name in CITED}
             for code in figures["pair"]
             for each in proof.manifests.get(code, ())
             if not each.interim
@@ -285,52 +217,12 @@ def _check_signable(material: Material, partner: str, office: Office, writing: W
         raise ServiceError("\n".join(f"{{{name}}}" for name in lines), hint=hint, **lines)
 
 
-def received_bulletin(inbox: InboxView | None, label: str, pair: tuple[str, str]) -> SignedBulletin | None:
-    """Return the newest bulletin that the second of a pair signed for the first, as it stands; None for none."""
-    found = () if inbox is None else inbox.items(InboxQuery(type=BULLETIN, county=pair[1]))
-    for item in reversed(found):
-        raw = {} if item.contents is None else item.contents.raw
-        gone = item.superseded_by or item.withdrawn_by or item.header.withdraws is not None
-        if (raw.get("label"), raw.get("partner"), item.status) == (label, pair[0], "Actual") and not gone:
-            return SignedBulletin(item.id, item.time, raw)
-    return None
-
-
-def sent_bulletin(outbox: OutboxView | None, label: str, partner: str) -> SignedBulletin | None:
-    """Return the newest bulletin that the county signed for a partner and did not withdraw; None for none."""
-    for own in () if outbox is None else outbox.standing(BULLETIN):
-        raw = read(own.header.type, own.payload).raw
-        if (raw.get("label"), raw.get("partner"), own.header.status) == (label, partner, "Actual"):
-            return SignedBulletin(own.header.id, own.header.time, raw)
-    return None
-
-
 # -- the analyst's text --
-
-
-def text_path(home: Home, key: BulletinKey) -> Path:
-    """Return where the analyst's text of a bulletin is."""
-    return home.county_folder(key.county) / "bulletins" / f"{key.label}-{key.partner}.txt"
-
-
-def read_text(home: Home, key: BulletinKey) -> Writing | None:
-    """Read the analyst's text; None where nobody wrote one.
-
-    Raises:
-        TextInvalid: it is not as it must be; the sentence names file and line.
-    """
-    path = text_path(home, key)
-    try:
-        return parse(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except TextInvalid as error:
-        raise TextInvalid("{path}: {error}", path=path, error=error) from None
 
 
 def figures_for_text(home: Home, key: BulletinKey, actor: Actor, progress: Progress = SILENT) -> dict[str, Any]:
     """Return the figures that stand in the analyst's file."""
-    figures = _figures(home, key, progress)
+    figures = dict(read_bulletin(home, key, progress).figures)
     record(home, key.county, actor, "printed", [f"{key.label} {key.partner}"])
     return figures
 
@@ -355,21 +247,20 @@ def write_text(home: Home, key: BulletinKey, figures: Mapping[str, Any]) -> Text
     return TextFile(path, notes)
 
 
-def _figures(home: Home, key: BulletinKey, progress: Progress) -> dict[str, Any]:
-    pair = key.county, key.partner
-    with read_inbox(home, key.county) as inbox, read_outbox(home, key.county) as outbox:
-        return quarter_figures(inbox, outbox, key.label, pair, home.charters, progress)[0]
-
-
 # -- the check --
 
 
 def check_bulletin(home: Home, key: BulletinKey, actor: Actor, progress: Progress = SILENT) -> BulletinCheck:
     """Compare what this county counts now with what both counties signed."""
-    figures = _figures(home, key, progress)
-    with read_inbox(home, key.county) as inbox, read_outbox(home, key.county) as outbox:
-        ours = sent_bulletin(outbox, key.label, key.partner)
-        theirs = received_bulletin(inbox, key.label, (key.county, key.partner))
-    items = compared(figures, None if ours is None else ours.payload, None if theirs is None else theirs.payload)
+    reading = read_bulletin(home, key, progress)
     record(home, key.county, actor, "printed", [f"{key.label} {key.partner}"])
-    return BulletinCheck(key, verdict(items), ours, theirs, items)
+    return check_of(reading)
+
+
+def check_of(reading: QuarterReading) -> BulletinCheck:
+    """Compare the figures of a quarter that was read with what both counties signed."""
+    ours, theirs = reading.ours, reading.theirs
+    items = compared(
+        reading.figures, None if ours is None else ours.payload, None if theirs is None else theirs.payload
+    )
+    return BulletinCheck(reading.key, verdict(items), ours, theirs, items)

@@ -36,6 +36,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "charter.update": "charter verify --county {county} --online",
     "charter.verify": "charter verify --anchor …",
     "decision.complete": "done {id} {n} --county {county}",
+    "desk.run": "desk run --county {county}",
     "digest.choose_partner": "digest show {label} --county {county} --with …",
     "draft.drop": "draft drop {n} --county {county}",
     "draft.edit": "draft edit {n} --county {county}",

@@ -29,6 +29,10 @@ from yizhan.services.ledger import COSIGNER_LOCK
 from yizhan.services.stores import INBOX_FILE, OUTBOX_FILE
 
 BROKER: Final = "broker"
+DESK_FILE: Final = "desk.sqlite3"
+"""The accounts of a county's web desk; where it is there, the county has a desk."""
+DESK_LOCK: Final = ".desk.lock"
+"""After ``DESK_FILE``: held by the process that serves the desk."""
 RUN_FOLDER: Final = "run"
 """Where ``process_control`` records what it started."""
 _TAIL_BYTES: Final = 1 << 20
@@ -72,19 +76,26 @@ def home_processes(home: Home) -> tuple[HomeProcess, ...]:
     found += _of_counties(counties, "outbox", "sign", "outbox.run", OUTBOX_FILE + PUBLISHER_LOCK)
     if _has_key(ledger):
         found.append(HomeProcess("ledger", None, Action.to("ledger.run"), ": ready", ledger / LEDGER_LOCK))
-    return (*found, *_of_counties(counties, "cosign", "cosign", "ledger.cosign", COSIGNER_FILE + COSIGNER_LOCK))
+    found += _of_counties(counties, "cosign", "cosign", "ledger.cosign", COSIGNER_FILE + COSIGNER_LOCK)
+    desks = [each for each in counties if (each / DESK_FILE).exists()]
+    return (*found, *_of_counties(desks, "desk", "", "desk.run", DESK_FILE + DESK_LOCK))
 
 
 def _of_counties(folders: list[Path], kind: str, key: str, action: str, lock: str) -> list[HomeProcess]:
     return [
         HomeProcess(f"{kind}-{each.name}", each.name, Action.to(action, county=each.name), ": ready", each / lock)
         for each in folders
-        if _has_key(each, key)
+        if not key or _has_key(each, key) or (_is_hidden(each / "keys") and (each / lock).exists())
     ]
 
 
 def _has_key(folder: Path, kind: str = "") -> bool:
     return any((folder / "keys").glob(f"{kind}*.pem"))
+
+
+def _is_hidden(keys: Path) -> bool:
+    """Return whether keys are kept from this process, as the unit of the web desk does."""
+    return keys.is_dir() and not os.access(keys, os.R_OK | os.X_OK)
 
 
 def has_broker(home: Home) -> bool:
@@ -95,6 +106,12 @@ def has_broker(home: Home) -> bool:
         port = json.loads((home.path / BROKER / "ports.json").read_text())["broker"]
         return home.settings.bootstrap_servers == f"127.0.0.1:{port}"
     return False
+
+
+def desk_port(home: Home, county: str) -> int:
+    """Return the port of a county's desk: the setting's, and of a home with several desks the next ones."""
+    desks = sorted(path.parent.name for path in home.path.glob(f"counties/*/{DESK_FILE}"))
+    return home.settings.desk_port + (desks.index(county) if county in desks else len(desks))
 
 
 def is_running(process: HomeProcess) -> bool:

@@ -23,6 +23,7 @@ from yizhan.producers import forms
 from yizhan.producers.draft_rows import EDITABLE, DraftState, SentRecord, StoredDraft
 from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.drafts import Draft, parse_draft
+from yizhan.producers.file_sealing import check_count
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.wakeup import notify
 from yizhan.schemas.actions import Action
@@ -32,7 +33,7 @@ from yizhan.schemas.i18n import marked
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.actor import Actor
 from yizhan.services.doubts import goes_unasked
-from yizhan.services.drafts import DraftHeld, DraftUnfinished, check_draft, judge_draft
+from yizhan.services.drafts import DraftHeld, DraftUnfinished, check_draft, find_draft, judge_draft
 from yizhan.services.errors import Conflict, ServiceError, draft_changed
 from yizhan.services.home import Home
 from yizhan.services.stores import open_drafts, queue_wakeup, read_drafts
@@ -60,6 +61,12 @@ def result_of(home: Home, county: str, n: int) -> SentRecord | None:
         return None if drafts is None else drafts.sent_as(n)
 
 
+def last_sent(home: Home, county: str, limit: int = 20) -> tuple[SentRecord, ...]:
+    """List the drafts that were sent last, the newest first."""
+    with read_drafts(home, county) as drafts:
+        return () if drafts is None else drafts.last_sent(limit)
+
+
 # -- what an officer does --
 
 
@@ -79,13 +86,14 @@ def submit_for_review(home: Home, county: str, n: int, actor: Actor, version: in
     Raises:
         NotFound: there is no such draft.
         DraftUnfinished: it cannot be sent yet; ``faults`` say why.
+        PayloadInvalid: its type carries no files, or not so many.
         Conflict: see rule 1.
     """
     officer = _officer(actor)
     with open_drafts(home, county) as store:
         found = _seen(store, county, n, version, EDITABLE)
         content = _with_officers(found.content, officer, None)
-        _checked(county, n, content)
+        _checked(store, county, n, content)
         return _moved(store, county, found, replace(_cleared(found, DraftState.REVIEW, content), author=officer))
 
 
@@ -127,6 +135,7 @@ def queue_draft(home: Home, county: str, n: int, actor: Actor, version: int, *, 
     Raises:
         NotFound: there is no such draft.
         DraftUnfinished: it cannot be sent yet; ``faults`` say why.
+        PayloadInvalid: its type carries no files, or not so many.
         DraftHeld: a doubt keeps it back, and nobody confirmed.
         NeedsApproval: another officer has to approve it first.
         Conflict: see rule 1.
@@ -143,12 +152,23 @@ def queue_draft(home: Home, county: str, n: int, actor: Actor, version: int, *, 
             sentence = marked("草稿 {n} 要由另一位民警签发：请先送审，拟稿人自己不能签发")
             raise NeedsApproval(sentence, n=n, hint=Action.to("draft.show", n=n, county=county))
         content = _with_officers(found.content, author, reviewer)
-        _require_unheld(home, county, _checked(county, n, content), confirmed=confirmed)
+        _require_unheld(home, county, _checked(store, county, n, content), confirmed=confirmed)
         to = _cleared(found, DraftState.QUEUED, content)
         to = replace(to, author=author, reviewer=reviewer, confirmed=confirmed)
         made = _moved(store, county, found, to)
     notify(queue_wakeup(home, county))
     return made
+
+
+def approve_draft(
+    home: Home, county: str, n: int, actor: Actor, version: int, *, confirmed: bool = False
+) -> StoredDraft:
+    """Approve a draft in review (签发), and queue it. Raises as ``queue_draft``; ``NeedsApproval`` for its author."""
+    found = find_draft(home, county, n)
+    if found.author is not None and found.author.badge == _officer(actor).badge:
+        sentence = marked("草稿 {n} 要由另一位民警签发：请先送审，拟稿人自己不能签发")
+        raise NeedsApproval(sentence, n=n, hint=Action.to("draft.show", n=n, county=county))
+    return queue_draft(home, county, n, actor, version, confirmed=confirmed)
 
 
 def queue_content(
@@ -159,6 +179,7 @@ def queue_content(
     *,
     confirmed: bool = False,
     once: str | None = None,
+    author: Person | None = None,
 ) -> int:
     """Queue what was composed as a draft's JSON content; return the draft's number.
 
@@ -171,14 +192,16 @@ def queue_content(
         actor: with the officer in whose name it goes.
         confirmed: the officer saw the doubts, and said that it goes.
         once: names the request; the same one again gives the same draft, and nothing is sent twice.
+        author: the officer who wrote it, where the actor is another one who approves it herewith.
 
     Raises:
         DraftInvalid: it cannot be sent; ``errors`` say why.
         DraftHeld: a doubt keeps it back, and nobody confirmed.
     """
     officer = _officer(actor)
-    content = _with_officers(content, officer, None)
-    reviewed = home.settings.desk_requires_approval and content["type"] != NOTICE
+    approver = None if author is None or author.badge == officer.badge else officer
+    content = _with_officers(content, author or officer, approver)
+    reviewed = home.settings.desk_requires_approval and content["type"] != NOTICE and approver is None
     draft = parse_draft(content)
     if not reviewed:
         _require_unheld(home, county, draft, confirmed=confirmed)
@@ -190,7 +213,8 @@ def queue_content(
             return n  # the same request again, and it was sent
         if found.moved is None:
             to = replace(found, state=DraftState.REVIEW if reviewed else DraftState.QUEUED)
-            store.move(found, replace(to, author=officer, confirmed=confirmed), utc_now())
+            to = replace(to, author=author or officer, reviewer=approver, confirmed=confirmed)
+            store.move(found, to, utc_now())
     notify(queue_wakeup(home, county))
     return n
 
@@ -229,10 +253,12 @@ def _moved(store: DraftStore, county: str, found: StoredDraft, to: StoredDraft) 
     return store.get(found.n)
 
 
-def _checked(county: str, n: int, content: Mapping[str, Any]) -> Draft:
+def _checked(store: DraftStore, county: str, n: int, content: Mapping[str, Any]) -> Draft:
     draft, faults = check_draft(content)
     if draft is None:
         raise DraftUnfinished(county, n, faults)
+    if files := store.uploads(n):
+        check_count(draft, len(files))
     return draft
 
 

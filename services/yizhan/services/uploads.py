@@ -18,7 +18,7 @@ from typing import Final
 
 from yizhan.producers.draft_rows import EDITABLE
 from yizhan.producers.draft_store import DraftStore
-from yizhan.producers.file_sealing import check_file, check_size
+from yizhan.producers.file_sealing import check_file, check_size, leave_room
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.errors import FileRefused, NotFound
 from yizhan.schemas.filetypes import clean_name
@@ -88,6 +88,7 @@ def upload_piece(
 
 def _append(part: Path, name: str, pieces: Iterable[bytes], offset: int, total: int) -> int:
     part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    leave_room(part.parent, name, total - offset)
     flags = os.O_CREAT | os.O_WRONLY | (os.O_TRUNC if offset == 0 else 0)
     with os.fdopen(os.open(part, flags, 0o600), "wb") as file:
         if (size := file.seek(0, os.SEEK_END)) != offset:

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import click
 
-from yizhan.bulletin.agreement import FigureComparison
 from yizhan.bulletin.errors import TextInvalid
 from yizhan.cli.actions import with_action
 from yizhan.cli.asking import interactive
@@ -28,15 +27,15 @@ from yizhan.cli.screen import progress
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
+from yizhan.services.bulletin_reading import BulletinKey, text_path
+from yizhan.services.bulletin_text import comparison_title, short_value
 from yizhan.services.bulletins import (
     BulletinCheck,
     BulletinFiles,
-    BulletinKey,
     BulletinTarget,
     check_bulletin,
     figures_for_text,
     make_bulletin,
-    text_path,
     write_text,
 )
 from yizhan.services.home import Home
@@ -172,7 +171,6 @@ _VERDICTS: Final = {
     "differs": marked("双方不一致：请对照上面不同的各项，与对方联系查明。"),
     "waiting": marked("还不能核对：双方都签发（yizhan bulletin make --office，再 yizhan publish）并送达后再运行。"),
 }
-_SHA256_DIGITS: Final = 64
 
 
 def check_json(check: BulletinCheck) -> dict[str, Any]:
@@ -194,21 +192,12 @@ def print_check(home: Home, check: BulletinCheck) -> None:
         tell(sentence.format(what=_("还没有") if each is None else f"{each.id} {home.local_time(each.time)}"))
     columns = [_("项目"), _("结果"), _("本县现在统计"), _("本县签发"), _("对方签发")]
     rows = [
-        (_title(home, each), _(COMPARISONS[each.word]), *map(_short, (each.counted, each.ours, each.theirs)))
+        (
+            comparison_title(home, each),
+            _(COMPARISONS[each.word]),
+            *map(short_value, (each.counted, each.ours, each.theirs)),
+        )
         for each in check.items
     ]
     print_table(columns, rows, "")
     tell(_(_VERDICTS[check.verdict]))
-
-
-def _title(home: Home, item: FigureComparison) -> str:
-    kind, _dot, rest = item.item.partition(".")
-    if kind == "directions":
-        source, to = rest.split(">")
-        return f"{home.member_name(source)}→{home.member_name(to)}"
-    return _("{county}的清单").format(county=home.member_name(rest)) if kind == "manifests" else item.title
-
-
-def _short(value: str) -> str:
-    """Shorten hashes: enough of them is shown to see that they differ."""
-    return " ".join(f"{word[:12]}…" if len(word) == _SHA256_DIGITS else word for word in value.split())

@@ -80,8 +80,11 @@ class ReadyChannel:
         """Send, or raise with the reason.
 
         Raises:
-            ChannelFailed: its words are ``refused``, ``timeout``, ``hanging``, ``exit N`` or the system's.
+            ChannelFailed: its words are ``refused``, ``timeout``, ``hanging``, ``no console``, ``exit N`` or the
+                system's.
         """
+        if self.channel.console:
+            raise ChannelFailed("no console")  # a page shows what is in the inbox, and no other message
         if self.channel.command is not None:
             _run(self.channel.command, message, self.channel.timeout_seconds)
             return

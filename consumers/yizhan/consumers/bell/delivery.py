@@ -21,6 +21,7 @@ from typing import Final, Protocol
 
 from yizhan.consumers import metrics
 from yizhan.consumers.bell.channels import DELIVERED, FAULT, ReadyChannel, attempt
+from yizhan.consumers.bell.consoles import rings_on_pages
 from yizhan.consumers.bell.message import Message, Names, compose, wordless
 from yizhan.consumers.bell.planning import RingPlanner
 from yizhan.consumers.bell.ring_store import RingStore, Unless
@@ -131,9 +132,12 @@ class Delivery:
     def deliver(self, planner: RingPlanner, rings: Sequence[Ring]) -> None:
         """Try the channels of the rung in order; rings are all for one rung."""
         unless = Unless(timedelta(hours=self.settings.oldest_hours), planner.answering_rules())
+        on_pages = rings_on_pages(rings)
         for name in self.order.channels(rings[0].plan.rung):
             if self._stop.is_set():
                 return
+            if self.settings.channels[name].console and not on_pages:
+                continue
             notifier = self._notifiers[name]
             begun = self._store.begin(rings, name, notifier.tells, self._clock(), unless)
             if not begun:

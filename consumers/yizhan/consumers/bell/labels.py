@@ -40,6 +40,8 @@ OUTCOMES: Final = {
     "timeout": marked("没有按时答复"),
     "hanging": marked("前几次还没有答复，这次没有试"),
     "fault": marked("程序出错，见日志"),
+    "no console": marked("没有打开的值班台网页"),
+    "no sound": marked("值班台网页没有声音"),
     "dead": marked("各通道都不通"),
     "no channel": marked("这一级没有通道"),
     "old": marked("太久以前的"),

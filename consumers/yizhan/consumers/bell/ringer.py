@@ -19,8 +19,10 @@ from zoneinfo import ZoneInfo
 
 from yizhan.consumers import metrics
 from yizhan.consumers.bell.bell_file import BellChannels
-from yizhan.consumers.bell.channels import DELIVERED
-from yizhan.consumers.bell.delivery import AGAIN_SECONDS, ChannelNotifier, Delivery
+from yizhan.consumers.bell.channels import DELIVERED, ReadyChannel
+from yizhan.consumers.bell.consoles import FILE as CONSOLES
+from yizhan.consumers.bell.consoles import NOT_OPEN, ConsoleNotifier, console_trouble
+from yizhan.consumers.bell.delivery import AGAIN_SECONDS, ChannelNotifier, Delivery, Notifier
 from yizhan.consumers.bell.message import Names
 from yizhan.consumers.bell.planning import RingPlanner
 from yizhan.consumers.bell.ring_store import RingStore
@@ -73,6 +75,7 @@ class Ringer(WorkerThread):
         self.store = RingStore(path, county)
         self._county, self._charters, self._clock = county, charters, clock
         self._observer, self._changed = observer, changed
+        self._consoles = path.with_name(CONSOLES)
         self._delivery: Delivery | None = None
         if bell is not None:
             self._use(bell)
@@ -116,12 +119,14 @@ class Ringer(WorkerThread):
 
     def _use(self, bell: BellChannels) -> None:
         """Ring by these settings from now on; what is being sent ends on the channels that it began with."""
-        notifiers = {
-            name: ChannelNotifier(channel, self._county, self.names, self._observer)
-            for name, channel in bell.channels.items()
-        }
+        notifiers = {name: self._notifier(channel) for name, channel in bell.channels.items()}
         metrics.BELL_DEAD.clear()
         self._delivery = Delivery(self.store, bell.settings, notifiers, self._clock, self._observer, self._over)
+
+    def _notifier(self, channel: ReadyChannel) -> Notifier:
+        if channel.channel.console:
+            return ConsoleNotifier(self._consoles, channel.channel, self._clock, self._over)
+        return ChannelNotifier(channel, self._county, self.names, self._observer)
 
     def settle(self, seconds: float = _LAST_SECONDS) -> None:
         """Wait until nothing is being sent."""
@@ -154,10 +159,16 @@ class Ringer(WorkerThread):
     def measure(self) -> None:
         """Set the metrics from the store: another process may have tested a channel."""
         metrics.BELL_UNHEARD.set(self.store.unheard())
-        for name in () if self._delivery is None else self._delivery.settings.channels:
+        if self._delivery is None:
+            return
+        for name, channel in self._delivery.settings.channels.items():
             last = self.store.last(name)
-            metrics.BELL_DEAD.labels(name).set(last is not None and last.outcome != DELIVERED)
-            if self._delivery is not None and last is not None and last.outcome == DELIVERED:
+            dead = last is not None and last.outcome != DELIVERED
+            if channel.console:  # it works again when a page is open, without a test
+                trouble = console_trouble(self._consoles, self._clock())
+                dead = trouble is not None or (last is not None and last.outcome not in (DELIVERED, *NOT_OPEN))
+            metrics.BELL_DEAD.labels(name).set(dead)
+            if last is not None and not dead:
                 self._delivery.order.mark_working(name)
 
     def _plan(self, planner: RingPlanner, now: datetime) -> None:

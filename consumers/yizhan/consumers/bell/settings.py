@@ -35,10 +35,12 @@ class _Part(BaseModel):
 
 
 class Channel(_Part):
-    """One way to reach a person: an address of Apprise's, or a command of this machine (no shell)."""
+    """One way to reach a person: an address of Apprise's, a command of this machine (no shell), or the web desk."""
 
     url: SecretStr | None = None
     command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    console: bool = False
+    """Default false. True: the open pages of the web desk, of which one has to confirm that it shows and sounds."""
     tells: Tells = "kind"
     """Default kind: what may be sent. With more, a third party's server stores what a partner sealed."""
     timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
@@ -46,8 +48,8 @@ class Channel(_Part):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if (self.url is None) == (self.command is None):
-            raise ValueError(_("url 和 command 应恰有一个"))
+        if [self.url is not None, self.command is not None, self.console].count(True) != 1:
+            raise ValueError(_("url、command、console 应恰有一个"))
         return self
 
 
@@ -115,6 +117,9 @@ def load(path: Path) -> BellSettings | None:
                 sentence = marked("{path} 的 rungs.{rung} 里没有通道 {name}；已有的是：{known}")
                 known = ", ".join(sorted(settings.channels))
                 raise SettingError(sentence, path=path, rung=rung, name=name, known=known)
+        if all(settings.channels[name].console for name in names):
+            sentence = marked("{path} 的 rungs.{rung} 只有值班台网页：网页关了就没有人听到；请再加一个通道")
+            raise SettingError(sentence, path=path, rung=rung)
     return settings
 
 

@@ -32,7 +32,7 @@ def check_authority(conn: sqlite3.Connection, by: Authority, badge: str | None =
         return by.account
     row = conn.execute("SELECT roles FROM accounts WHERE badge = ? AND NOT disabled", (by,)).fetchone()
     if row is None or Role.SECURITY not in row["roles"].split():
-        raise AccountError(marked("只有安全管理员管理账号"))
+        raise AccountError(marked("只有安全管理员管理账户"))
     if badge == by:
-        raise AccountError(marked("谁也不能管理自己的账号；请由别人，或在本机上用命令行"))
+        raise AccountError(marked("谁也不能管理自己的账户；请由别人，或在本机上用命令行"))
     return by

@@ -113,20 +113,20 @@ def _normal(password: str) -> bytes:
     return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
 
 
-def check_password(password: str, badge: str, name: str) -> None:
-    """Raise ``AccountError`` if a new password is too easy to guess. Nothing is demanded of its kinds of characters."""
+def check_password(password: str, badge: str, name: str, *, field: str = "password") -> None:
+    """Raise ``AccountError`` if a new password is too easy to guess; of its kinds of characters nothing is demanded."""
     plain = unicodedata.normalize("NFKC", password).casefold()
     if len(plain) < SHORTEST:
         raise AccountError(
-            marked("口令至少 {shortest} 个字符，几个互不相干的词连起来就好"), field="password", shortest=SHORTEST
+            marked("口令至少 {shortest} 个字符，几个互不相干的词连起来就好"), field=field, shortest=SHORTEST
         )
     if len(password) > LONGEST:
-        raise AccountError(marked("口令至多 {longest} 个字符"), field="password", longest=LONGEST)
+        raise AccountError(marked("口令至多 {longest} 个字符"), field=field, longest=LONGEST)
     if any(word and word.casefold() in plain for word in (badge, name)):
-        raise AccountError(marked("口令里不能有自己的警号或姓名"), field="password")
+        raise AccountError(marked("口令里不能有自己的警号或姓名"), field=field)
     steps = {ord(after) - ord(before) for before, after in itertools.pairwise(plain)}
     if len(set(plain)) < _FEWEST_DIFFERENT or len(steps) <= _FEW_STEPS:
-        raise AccountError(marked("口令太容易猜：同样或连续的字符太多"), field="password")
+        raise AccountError(marked("口令太容易猜：同样或连续的字符太多"), field=field)
 
 
 # -- authenticator --

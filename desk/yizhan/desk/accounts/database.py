@@ -25,7 +25,6 @@ class Kind(StrEnum):
     CODE_USED = "code_used"
     LOCKED = "locked"
     UNLOCKED = "unlocked"
-    LINK_MADE = "link_made"
     LINK_USED = "link_used"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 -- a word, no password
     ACCOUNT_ADDED = "account_added"

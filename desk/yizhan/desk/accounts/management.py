@@ -76,7 +76,7 @@ class Accounts:
         with self._database.writing() as conn:
             who = check_authority(conn, by)
             if conn.execute("SELECT 1 FROM accounts WHERE badge = ?", (badge,)).fetchone():
-                raise AccountError(marked("警号 {badge} 已有账号"), field="badge", badge=badge)
+                raise AccountError(marked("警号 {badge} 已有账户"), field="badge", badge=badge)
             insert_account(conn, badge, name, roles, now)
             note(conn, now, Kind.ACCOUNT_ADDED, badge, who, words_of(roles))
             return _link(conn, "new", badge, now)
@@ -102,7 +102,7 @@ class Accounts:
             if account.roles == frozenset(roles):
                 return
             if set(roles) & ADMINISTRATORS and others_with(conn, roles, badge):
-                raise AccountError(marked("这个管理员角色已有人担任；请新建账号接任"), field="roles")
+                raise AccountError(marked("这个管理员角色已有人担任；请新建账户接任"), field="roles")
             conn.execute("UPDATE accounts SET roles = ? WHERE badge = ?", (words_of(roles), badge))
             end_all(conn, badge)
             detail = f"{words_of(account.roles)} → {words_of(roles)}"
@@ -122,7 +122,7 @@ class Accounts:
             who = check_authority(conn, by, badge)
             account = _existing(conn, badge)
             if others_with(conn, account.roles & ADMINISTRATORS, badge):
-                raise AccountError(marked("这个管理员角色已有人担任；请新建账号接任"))
+                raise AccountError(marked("这个管理员角色已有人担任；请新建账户接任"))
             if account.disabled:
                 conn.execute("UPDATE accounts SET disabled = 0 WHERE badge = ?", (badge,))
                 note(conn, now, Kind.ENABLED, badge, who)
@@ -197,7 +197,7 @@ def others_with(conn: sqlite3.Connection, roles: Collection[Role], badge: str) -
 def _existing(conn: sqlite3.Connection, badge: str) -> Account:
     row = conn.execute("SELECT * FROM accounts WHERE badge = ?", (badge,)).fetchone()
     if row is None:
-        raise AccountError(marked("没有警号 {badge} 的账号"), field="badge", badge=badge)
+        raise AccountError(marked("没有警号 {badge} 的账户"), field="badge", badge=badge)
     return account_of(row)
 
 

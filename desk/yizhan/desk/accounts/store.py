@@ -159,7 +159,7 @@ class AccountStore:
     def change_password(self, session: Session, old: str, new: str, now: datetime) -> None:
         """Change the password of who is signed in; raises as ``sign_in``, and ``AccountError`` for a poor new one."""
         badge = session.account.badge
-        check_password(new, badge, session.account.name)
+        check_password(new, badge, session.account.name, field="new")
         if old == new:
             raise AccountError(marked("新口令和原来的一样"), field="new")
         row = self._right_password(badge, old, now)
@@ -272,7 +272,7 @@ def _link(conn: sqlite3.Connection, token: str, now: datetime) -> Link:
         raise LinkInvalid(marked("这个链接已用过、已过期或写错了；请向安全管理员再要一个"))
     if row["kind"] == "first":
         if conn.execute("SELECT 1 FROM accounts").fetchone():
-            raise LinkInvalid(marked("已经有账号，首次启动的链接不再有用"))
+            raise LinkInvalid(marked("已经有账户，首次启动的链接不再有用"))
         return Link(None, row["secret"], instant(row["expires"]))
     return Link(account_of(row), row["secret"], instant(row["expires"]))
 

@@ -1,14 +1,19 @@
-"""What a page says of itself: which alarms it painted, and whether its sound can be heard."""
+"""What a page says of itself: which alarms it painted, and whether its sound can be heard; the bell counts on it."""
 
 from __future__ import annotations
+
+import re
+from typing import Final
 
 from starlette.responses import Response
 
 from yizhan.desk.accounts.model import EVERYBODY
-from yizhan.desk.consoles import Console
 from yizhan.desk.request import Ask, NotSignedIn, Page
-from yizhan.runtime.clock import utc_now
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import marked
+from yizhan.services.consoles import report_console
+
+_PAGE: Final = re.compile(r"[0-9a-z]{1,32}")
 
 
 def report(ask: Ask) -> Response:
@@ -16,10 +21,19 @@ def report(ask: Ask) -> Response:
     session = ask.session
     if session is None:
         raise NotSignedIn(marked("请先登录"))
-    audible = ask.form.get("audible") == "1"
-    account = session.account
-    ask.desk.consoles.said(Console(session.key, account.name, account.badge, utc_now(), audible, session.locked))
+    page = ask.form.get("page", "")
+    if _PAGE.fullmatch(page) is None:
+        raise NotFound(marked("没有写明是哪一页"))
+    report_console(
+        ask.desk.home,
+        ask.desk.county,
+        f"{session.key[:16]}-{page}",
+        session.account.name,
+        ask.values("shown"),
+        ask.actor("console"),
+        audible=ask.form.get("audible") == "1",
+    )
     return Response(status_code=204)
 
 
-PAGES = (Page("/console", report, EVERYBODY, methods=("POST",), locked=True),)
+PAGES = (Page("/console", report, EVERYBODY, methods=("POST",), locked=True, unattended=True),)

@@ -11,7 +11,7 @@ from yizhan.desk.accounts.model import OFFICE
 from yizhan.desk.due_rows import BAR, DueRow, due_list, grouped
 from yizhan.desk.request import Ask, Page
 from yizhan.runtime.clock import utc_now
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import _, join_list
 from yizhan.schemas.invisible import escaped
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -33,7 +33,7 @@ def due(ask: Ask) -> Response:
     ]
     sides = ((True, found.mine), (False, found.theirs))
     return ask.page(
-        "due.html", sides=sides, ended=ended, said=_("，").join(filter(None, said)), grouped=grouped, bar=BAR, now=now,
+        "due.html", sides=sides, ended=ended, said=join_list(filter(None, said)), grouped=grouped, bar=BAR, now=now,
         not_looked_up=found.not_looked_up, urgent=late_ours + soon,
     )  # fmt: skip
 

@@ -103,6 +103,6 @@ def _side(ask: Ask) -> dict[str, Any]:
 
 PAGES = (
     Page("/duty", duty, OFFICE),
-    Page("/duty/notices", notices, OFFICE),
-    Page("/duty/side", side, OFFICE),
+    Page("/duty/notices", notices, OFFICE, unattended=True),
+    Page("/duty/side", side, OFFICE, unattended=True),
 )

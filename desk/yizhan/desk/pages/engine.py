@@ -54,7 +54,7 @@ def _found(ask: Ask) -> dict[str, object]:
         (_("程序"), process_rows(ask, status)),
         (_("来件的顺序号"), lane_rows(ask, equipment)),
         (_("排队的"), queue_rows(ask, status, equipment)),
-        (_("响铃通道"), channel_rows(ask, now)),
+        (_("响铃通道"), channel_rows(ask)),
         (_("密钥"), key_rows(equipment, now)),
         (_("章程"), charter_rows(ask, equipment, now)),
         (_("机器"), machine_rows(status, equipment)),
@@ -75,4 +75,4 @@ def _may_open(ask: Ask, address: str) -> bool:
     return roles is None or bool(roles & ask.account.roles)
 
 
-PAGES = (Page("/engine", engine, LOOKERS), Page("/engine/now", engine_now, LOOKERS))
+PAGES = (Page("/engine", engine, LOOKERS), Page("/engine/now", engine_now, LOOKERS, unattended=True))

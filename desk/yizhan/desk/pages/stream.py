@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from yizhan.consumers.items import InboxQuery, Item
-from yizhan.consumers.labels import State
 from yizhan.desk.accounts.model import EVERYBODY, OFFICE, Session
 from yizhan.desk.alarm_cards import alarm_card, alarm_end, by_urgency
 from yizhan.desk.live import BEAT_SECONDS
+from yizhan.desk.metrics import ALARM_SECONDS, ALARMS, STREAMS
 from yizhan.desk.request import Ask, Page
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import speaking
-from yizhan.services.inbox import list_items, show_item
-from yizhan.services.live import MOST_RINGING, Pulse
+from yizhan.schemas.payloads.table import type_name
+from yizhan.schemas.timestamps import instant
+from yizhan.services.inbox import list_items
+from yizhan.services.live import Pulse
+from yizhan.services.ringing import Outline, ringing_outline
 
 _AT_ONCE: Final = 50
 """Cards that are rendered together: the first are painted while the others are made."""
@@ -40,15 +43,18 @@ class _Stream:
         self._language = ask.language
         self._told: dict[str, None] = {}
         self._pulse: Pulse | None = None
+        self._stored: dict[str, str] = {}
+        self._locked = ask.session is not None and ask.session.locked
 
     async def events(self) -> AsyncIterator[bytes]:
         """Yield events until the desk or the session ends."""
         feed = self._desk.feed
-        with feed.waking() as changed:
+        with feed.waking() as changed, STREAMS.track_inprogress():
             next_beat = 0.0
+            yield b"retry: 500\n\n"
             while not feed.closed:
                 session = await run_in_threadpool(self._session)
-                if session is None:
+                if session is None or session.locked is not self._locked:
                     yield _event("end", {"why": "session"})
                     return
                 changed.clear()
@@ -56,15 +62,14 @@ class _Stream:
                 if self._pulse is not None and pulse.life != self._pulse.life:
                     yield _event("end", {"why": "life"})
                     return
-                if pulse != self._pulse:
+                if feed.looked and pulse != self._pulse:
                     async for event in self._state(pulse, locked=session.locked or not session.account.roles & OFFICE):
                         yield event
                     self._pulse = pulse
                 if time.monotonic() >= next_beat:
                     next_beat = time.monotonic() + BEAT_SECONDS
                     yield _event("beat", await run_in_threadpool(self._beat, pulse))
-                with_timeout = max(0.01, next_beat - time.monotonic())
-                await _wait(changed, with_timeout)
+                await _wait(changed, max(0.01, next_beat - time.monotonic()))
 
     def _session(self) -> Session | None:
         cookie = self._desk.session_cookie(self._ask.request)
@@ -81,16 +86,25 @@ class _Stream:
             shown = await run_in_threadpool(self._cards, group, gone if place == 0 else [], locked=locked)
             identity = f"{pulse.life}:{pulse.last}" if place == len(groups) - 1 else None
             yield _event("state", {**common, **shown, "more": place < len(groups) - 1}, identity)
+            self._count(group, known=self._pulse is not None)
+
+    def _count(self, group: Sequence[str], *, known: bool) -> None:
+        """Count alarms that were handed over, and how long that took; what rang before the stream began has no age."""
+        ALARMS.inc(len(group))
+        for each in group if known else ():
+            if (stored := self._stored.get(each)) is not None:
+                ALARM_SECONDS.observe(max(0.0, (utc_now() - instant(stored)).total_seconds()))
 
     def _cards(self, new: list[str], gone: list[str], *, locked: bool) -> dict[str, Any]:
         with speaking(self._language):
+            home = self._desk.home
             if locked:
-                return {"new": [], "gone": [{"id": each} for each in gone]}
-            home, county = self._desk.home, self._desk.county
-            actor = self._ask.actor("duty")
-            items = _ringing(self._ask, new)
-            cards = by_urgency([alarm_card(home, each) for each in items])
-            ends = [alarm_end(home, show_item(home, county, each, actor).item) for each in gone[:_AT_ONCE]]
+                outlines = [each for each in ringing_outline(home, self._desk.county).alarms if each.id in new]
+                return {"new": list(map(self._outline, outlines)), "gone": [{"id": each} for each in gone]}
+            items = {each.id: each for each in _items(self._ask, [*new, *gone[:_AT_ONCE]])}
+            self._stored = {each.id: each.stored for each in items.values()}
+            cards = by_urgency([alarm_card(home, items[each]) for each in new if each in items])
+            ends = [alarm_end(home, items[each]) for each in gone if each in items]
             return {
                 "new": [
                     {
@@ -105,6 +119,11 @@ class _Stream:
                 ],
                 "gone": [{"id": each.id, "words": each.words, "signed": each.signed} for each in ends],
             }
+
+    def _outline(self, alarm: Outline) -> dict[str, Any]:
+        """Return what a locked screen may show."""
+        said = f"{self._desk.home.member_name(alarm.county)} {type_name(alarm.type)}"
+        return {"id": alarm.id, "at": alarm.received.isoformat(), "drill": alarm.drill, "say": said}
 
     def _beat(self, pulse: Pulse) -> dict[str, Any]:
         now = utc_now()
@@ -123,14 +142,11 @@ class _Stream:
         }
 
 
-def _ringing(ask: Ask, ids: list[str]) -> list[Item]:
-    """Return alarms by their ids; the access is in the log."""
+def _items(ask: Ask, ids: Sequence[str]) -> tuple[Item, ...]:
+    """Return items by their ids; the access is in the log."""
     if not ids:
-        return []
-    query = InboxQuery(state=State.RINGING, limit=MOST_RINGING)
-    wanted = set(ids)
-    found = list_items(ask.desk.home, ask.desk.county, query, ask.actor("duty")).items
-    return [each for each in found if each.id in wanted]
+        return ()
+    return list_items(ask.desk.home, ask.desk.county, InboxQuery(ids=tuple(ids)), ask.actor("duty")).items
 
 
 def _event(name: str, data: dict[str, Any], identity: str | None = None) -> bytes:

@@ -21,16 +21,16 @@
   }
   function sort() { if (!confirming()) { ringing().sort(function (a, b) { return before(a, b) ? -1 : 1; }).forEach(function (each) { list.insertBefore(each, list.querySelector('[data-signed]')); }); } }
   function take(state) {
-    var rings = new Set(state.ringing);
+    var rings = new Set(state.ringing), painted = [];
     state.new.forEach(function (each) {
       if (card(each.id) && !card(each.id).hasAttribute('data-signed')) { return; }
       if (card(each.id)) { card(each.id).remove(); }
-      insert(made(each.html));
+      insert(made(each.html)); painted.push(each);
     });
     if (!state.more) { ringing().forEach(function (each) { if (!rings.has(each.dataset.id)) { ended(each, state.gone.find(function (one) { return one.id === each.dataset.id; })); } }); }
     beyond.hidden = state.count <= state.ringing.length;
     beyond.textContent = beyond.dataset.words.replace('{n}', state.count - state.ringing.length);
-    current(); quiet(); ages();
+    current(); quiet(); ages(painted.map(function (each) { return card(each.id); }));
   }
   function ended(element, end) {
     element.classList.remove('ask-now'); element.classList.add('signed'); element.setAttribute('data-signed', '');
@@ -47,9 +47,9 @@
     box.querySelector('[data-quiet="ok"]').hidden = !proven; box.querySelector('[data-quiet="unknown"]').hidden = proven;
     if (!proven) { box.querySelector('[data-quiet-why]').textContent = ['lamp-line', 'lamp-in', 'lamp-sound'].map(function (id) { return document.querySelector('#' + id + ' b').textContent; }).join('；'); }
   }
-  function ages() {
+  function ages(some) {
     if (yz.isLost()) { return; }
-    ringing().forEach(function (each) {
+    (some || ringing()).forEach(function (each) {
       var minutes = 0, next = null, element = each.querySelector('[data-age]');
       each.querySelectorAll('[data-age]').forEach(function (one) { minutes = (yz.now() - Date.parse(one.dataset.age)) / 60000; one.textContent = yz.span(minutes * 60000); });
       var steps = Array.prototype.slice.call(each.querySelectorAll('.lad circle')), path = each.querySelector('.lad .f');
@@ -135,6 +135,6 @@
     if (event.key === 'a' || event.key === 'A') { ask(at); }
   });
   yz.on('state', take);
-  yz.on('tick', ages);
+  yz.on('tick', function () { ages(); });
   yz.on('lamps', function (all) { lamps = all; quiet(); });
 }());

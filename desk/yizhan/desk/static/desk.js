@@ -64,7 +64,8 @@
   }
   var plainTitle = document.title;
   function title() {
-    document.title = (lost ? words.lostTitle + ' · ' : '') + (ringing ? words.title.replace('{n}', ringing) + ' · ' : '') + plainTitle;
+    var text = (lost ? words.lostTitle + ' · ' : '') + (ringing ? words.title.replace('{n}', ringing) + ' · ' : '') + plainTitle;
+    if (text !== document.title) { document.title = text; }
   }
 
   /* -- lost and found -- */

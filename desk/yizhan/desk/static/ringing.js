@@ -3,7 +3,8 @@
 (function () {
   'use strict';
   var yz = window.yz, words = document.body.dataset, bar = document.getElementById('ringing'), known = {}, told = '', filled = -1;
-  var AGAIN_MS = 8000, REPORT_MS = 20000;
+  var AGAIN_MS = 8000, REPORT_MS = 20000, unreported = [], reporting = 0, me = '';
+  window.crypto.getRandomValues(new Uint8Array(8)).forEach(function (each) { me += each.toString(16); });
 
   function rings() { return Object.keys(known).map(function (id) { return known[id]; }); }
   function kind() { return rings().every(function (each) { return each.drill; }) ? 'drill' : 'alarm'; }
@@ -14,7 +15,10 @@
     if (fresh.length) {
       var heard = yz.ring(fresh.every(function (each) { return each.drill; }) ? 'drill' : 'alarm');
       if (!state.old || document.getElementById('alarms')) { yz.say(words.said.replace('{what}', fresh.slice(0, 3).map(function (each) { return each.say; }).join('；'))); }
-      requestAnimationFrame(function () { setTimeout(function () { yz.report(fresh.map(function (each) { return each.id; }), heard); }); });
+      requestAnimationFrame(function () {
+        fresh.forEach(function (each) { unreported.push(each.id); });
+        if (!reporting) { reporting = setTimeout(function () { reporting = 0; yz.report(unreported.splice(0), heard); }, 200); }
+      });
     }
     if (filled >= 0) { filled += fresh.length; if (!state.more) { yz.filled(filled); filled = -1; } }
     draw();
@@ -45,7 +49,7 @@
   yz.report = function (ids, heard) {
     var form = new URLSearchParams();
     ids.forEach(function (id) { form.append('shown', id); });
-    form.append('audible', heard ? '1' : '0');
+    form.append('page', me); form.append('audible', heard ? '1' : '0');
     fetch('/console', { method: 'POST', body: form, headers: { 'HX-Request': 'true' }, credentials: 'same-origin' })
       .then(function (answer) { var to = answer.headers.get('HX-Redirect'); if (to) { location.assign(to); } })
       .catch(function () { /* the line is lost: that is said elsewhere */ });

@@ -1,0 +1,226 @@
+"""What rings, as the stream tells it, and an officer's answer."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.world.desk import DeskWorld, running_desk
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, with_a_fire
+from tests.world.waiting import LIMIT_SECONDS, until
+from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.desk.accounts.model import Role
+from yizhan.desk.rendering import STATIC
+from yizhan.producers.drafts import parse_draft
+from yizhan.runtime.clock import utc_now
+from yizhan.services.access_log import access_log_path
+from yizhan.services.stores import open_outbox, read_inbox
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e\"'&amp;</p>"
+
+
+def sends(station: Station, reference: str, **payload: object) -> str:
+    """Let the partner report a fire, and our inbox receive it; return its id."""
+    fire = {**FIRE, "external_ref": reference, "payload": {**FIRE["payload"], **payload}}
+    with open_outbox(station.app, SHOUNING, TerminalPassphrase()) as outbox:
+        sent = outbox.publish(parse_draft(fire))
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    return sent.id
+
+
+@contextlib.contextmanager
+def listening(desk: DeskWorld, cookie: str) -> Iterator[Iterator[tuple[str, dict[str, Any]]]]:
+    """Yield the events of a page's stream, name and data."""
+    connection = http.client.HTTPConnection(desk.host, timeout=LIMIT_SECONDS)
+    with contextlib.closing(connection):
+        connection.request("GET", "/live", headers={"Cookie": f"yz-{desk.county}={cookie}"})
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        yield _events(answer)
+
+
+def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, dict[str, Any]]]:
+    name = ""
+    while line := answer.readline().decode():
+        field, _colon, value = line.strip().partition(": ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            yield name, json.loads(value)
+
+
+def first(events: Iterator[tuple[str, dict[str, Any]]], name: str) -> dict[str, Any]:
+    """Return the data of the next event of a name."""
+    return next(data for found, data in events if found == name)
+
+
+def card(events: Iterator[tuple[str, dict[str, Any]]], wanted: str) -> str:
+    """Wait for the card of an alarm; the feed may learn of it after the stream began."""
+    cards = ({each["id"]: each["html"] for each in data["new"]} for name, data in events if name == "state")
+    return str(next(found[wanted] for found in cards if wanted in found))
+
+
+@pytest.fixture
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskWorld]:
+    """Run a desk of its own, where a fire rings."""
+    with running_desk(with_a_fire(tmp_path_factory.mktemp("desk") / "home")) as world:
+        yield world
+
+
+def test_a_page_is_told_what_rings_and_what_comes_and_goes(fresh: DeskWorld) -> None:
+    """At first everything that rings, then each alarm once, then who signed for it."""
+    with listening(fresh, fresh.cookie(Role.DUTY)) as events:
+        (old,) = ringing(fresh)
+        assert "距界约800米起火" in card(events, old)
+        new = sends(fresh.station, "接-2", summary="新火情")
+        told = first(events, "state")
+        assert [each["id"] for each in told["new"]] == [new]
+        assert set(told["ringing"]) == {old, new}
+        signed = fresh.browser(Role.LEADER).post(f"/inbox/{new}/answer", {"stage": "acknowledged"})
+        assert signed.status == 303
+        gone = first(events, "state")
+        assert gone["ringing"] == [old]
+        assert gone["gone"][0]["id"] == new
+        assert "林某" in gone["gone"][0]["words"]
+
+
+def test_a_beat_says_the_time_and_whether_anything_is_received(fresh: DeskWorld) -> None:
+    """The server's clock, how many ring, and that no inbox runs here."""
+    with listening(fresh, fresh.cookie(Role.DUTY)) as events:
+        beat = first(events, "beat")
+    assert beat["count"] == 1
+    assert beat["receiver"] is None
+    assert abs((utc_now() - utc_now().fromisoformat(beat["at"])).total_seconds()) < LIMIT_SECONDS
+
+
+def test_what_is_shown_is_in_the_access_log_before(fresh: DeskWorld) -> None:
+    """The officer who sees a card is named with it."""
+    (fire,) = ringing(fresh)
+    with listening(fresh, fresh.cookie(Role.DUTY)) as events:
+        assert card(events, fire)
+    entries = [json.loads(line) for line in access_log_path(fresh.home, QINGYUAN).read_text("utf-8").splitlines()]
+    assert [entry for entry in entries if fire in entry["what"] and "周某" in entry["who"]]
+
+
+def test_a_session_that_ends_ends_its_stream(fresh: DeskWorld) -> None:
+    """Whoever signs out is told nothing more."""
+    cookie = fresh.cookie(Role.DUTY)
+    with listening(fresh, cookie) as events:
+        first(events, "state")
+        for each in fresh.accounts.sessions.all(utc_now()):
+            fresh.accounts.sessions.end(each.session.key, "test", utc_now())
+        assert first(events, "end") == {"why": "session"}
+
+
+def test_hostile_text_is_text(fresh: DeskWorld) -> None:
+    """What a partner wrote can be read and does nothing; what nobody sees is spelled out."""
+    readable = HOSTILE.replace("\u202e", "")  # a direction mark is refused by the contract itself
+    hostile = sends(fresh.station, "接-3", summary=readable, place={"county": SHOUNING, "township": readable[:60]})
+    with listening(fresh, fresh.cookie(Role.DUTY)) as events:
+        html = card(events, hostile)
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "&lt;script&gt;" in html
+    page = fresh.browser(Role.DUTY).get("/duty").text
+    assert "alert(1)" not in page.replace("&lt;script&gt;alert(1)", "")
+
+
+def test_the_same_answer_a_hundred_times_is_one_row(fresh: DeskWorld) -> None:
+    """Two clicks, a hundred requests: one answer, one receipt."""
+    (fire,) = ringing(fresh)
+    browser = fresh.browser(Role.DUTY)
+    for _time in range(100):
+        assert browser.post(f"/inbox/{fire}/answer", {"stage": "acknowledged"}).status == 303
+    with read_inbox(fresh.home, QINGYUAN) as inbox:
+        assert inbox is not None
+        item = inbox.item(fire)
+        assert item is not None
+        assert [each.badge for each in item.answers] == [fresh.people[Role.DUTY].badge]
+        assert inbox.count_owed_receipts() == 1
+
+
+def test_two_officers_at_once_are_both_kept(fresh: DeskWorld) -> None:
+    """Both words stand, the first first; nothing rings any more."""
+    (fire,) = ringing(fresh)
+    for role in (Role.DUTY, Role.LIAISON):
+        assert fresh.browser(role).post(f"/inbox/{fire}/answer", {"stage": "acknowledged"}).status == 303
+    with read_inbox(fresh.home, QINGYUAN) as inbox:
+        assert inbox is not None
+        item = inbox.item(fire)
+        assert item is not None
+        assert [each.name for each in item.answers] == ["周某", "叶某"]
+    assert ringing(fresh) == ()
+
+
+def test_an_answer_after_a_change_is_not_taken(fresh: DeskWorld) -> None:
+    """The page says what is so now, and nothing was sent."""
+    (fire,) = ringing(fresh)
+    browser = fresh.browser(Role.DUTY)
+    answer = browser.post(f"/inbox/{fire}/answer", {"stage": "acknowledged", "seen": "other"}, **{"HX-Request": "true"})
+    assert answer.status == 409
+    assert "情况已变" in answer.text
+    assert ringing(fresh) == (fire,)
+
+
+def test_an_unknown_event_is_said(fresh: DeskWorld) -> None:
+    """A sentence, not a traceback."""
+    answer = fresh.browser(Role.DUTY).post("/inbox/350924-nothing-1/answer", {"stage": "acknowledged"})
+    assert answer.status == 404
+    assert "没有" in answer.text
+
+
+def ringing(desk: DeskWorld) -> tuple[str, ...]:
+    """Return the ids of what rings."""
+    with read_inbox(desk.home, QINGYUAN) as inbox:
+        assert inbox is not None
+        return tuple(each.id for each in inbox.ringing())
+
+
+def test_a_restored_inbox_is_another_life(fresh: DeskWorld) -> None:
+    """Every page loads anew when another file stands where the inbox was."""
+    with listening(fresh, fresh.cookie(Role.DUTY)) as events:
+        first(events, "state")
+        path = fresh.home.county_folder(QINGYUAN) / "inbox.sqlite3"
+        copy = path.with_name("copy.sqlite3")
+        copy.write_bytes(path.read_bytes())
+        copy.chmod(0o600)
+        for left in (path.with_name(path.name + end) for end in ("-wal", "-shm")):
+            left.unlink(missing_ok=True)
+        copy.replace(path)
+        assert first(events, "end") == {"why": "life"}
+
+
+def test_the_libraries_are_those_of_the_table() -> None:
+    """Each vendored file has the hash that stands in vendor.toml, and none is there beside them."""
+    vendor = STATIC / "vendor"
+    table = tomllib.loads((vendor / "vendor.toml").read_text("utf-8"))["library"]
+    wanted = {f"{each['folder']}/{file['name']}": file["sha256"] for each in table for file in each["files"]}
+    found = {
+        path.relative_to(vendor).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in vendor.rglob("*")
+        if path.is_file() and path.name != "vendor.toml"
+    }
+    assert found == wanted
+
+
+def test_the_desk_says_when_the_inbox_cannot_be_read(fresh: DeskWorld) -> None:
+    """The lamp of receiving goes red with the reason; the page goes on."""
+    with listening(fresh, fresh.cookie(Role.DUTY)) as events:
+        first(events, "state")
+        path = fresh.home.county_folder(QINGYUAN) / "inbox.sqlite3"
+        broken = path.with_name("broken.sqlite3")
+        broken.write_bytes(b"no database" * 1000)
+        broken.chmod(0o600)
+        broken.replace(path)
+        beat = until(lambda: next((data for name, data in events if name == "beat" and data["trouble"]), None))
+    assert "inbox.sqlite3" in beat["trouble"]
