@@ -41,10 +41,10 @@ def calendar(ask: Ask) -> Response:
     today = now.astimezone(ask.desk.home.zone).date()
     first = _month(ask.query.get("month", ""), today)
     found = weeks(first.year, first.month, _entries(ask, now))
-    neighbours = {"before": previous_month(first), "after": next_month(first)}
     return ask.page(
         "calendar.html", weeks=found, first=first, today=today, known=holidays_are_known(first.year), now=now,
-        **neighbours,
+        before=previous_month(first),
+        after=next_month(first),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -46,7 +46,7 @@ def engine_now(ask: Ask) -> Response:
     return ask.page("engine_now.html", **_found(ask))
 
 
-def _found(ask: Ask) -> dict[str, object]:
+def _found(ask: Ask) -> dict[str, Any]:
     home, county, now = ask.desk.home, ask.desk.county, utc_now()
     status = home_status(home, county, now)
     equipment = county_equipment(home, county, now)
