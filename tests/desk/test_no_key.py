@@ -16,6 +16,9 @@ from yizhan.runtime.clock import utc_now
 from yizhan.schemas.quarters import Quarter
 from yizhan.services.stores import read_inbox
 
+REFUSED = {"/inbox/{id}/countersign": "不是待会签的巡护计划"}
+"""Path → why what rings here is refused there, which no key would change."""
+
 
 @pytest.fixture(scope="module")
 def keyless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskWorld]:
@@ -42,7 +45,8 @@ def test_every_page_opens_without_a_key(keyless: DeskWorld) -> None:
         path = re.sub(r"{([a-z]+)(:[a-z]+)?}", lambda found: values.get(found[1], "1"), page.path)
         for role in page.roles or {Role.DUTY}:
             answer = browsers[role].get(path)
-            if answer.status not in {200, 303, 404}:
+            refused = page.path in REFUSED and REFUSED[page.path] in answer.text
+            if answer.status not in {200, 303, 404} and not refused:
                 failed.append((path, role.value, answer.status, answer.text[-300:]))
     assert failed == []
 

@@ -43,10 +43,12 @@ from yizhan.services.envelopes import open_envelope
 from yizhan.services.export import ExportQuery, export_tables
 from yizhan.services.handover import hand_over
 from yizhan.services.inbox import OfficerAnswer, answer_item, list_items, show_item
-from yizhan.services.inbox_files import list_item_files, save_item_files
+from yizhan.services.inbox_files import list_item_files, open_item_file, save_item_files
+from yizhan.services.inbox_table import inbox_csv
 from yizhan.services.matters import prepare_countersignature, show_matter
 from yizhan.services.obligations import complete_decision, compose_completion, list_obligations, officers_answers
 from yizhan.services.outbox import list_postings, show_event
+from yizhan.services.searching import search
 from yizhan.services.table_transfer import export_bytes
 
 
@@ -82,8 +84,21 @@ CONTENT: dict[str, Example] = {
         lambda it: (it.fire, "map.txt"),
         "exported",
     ),
+    "inbox_files.open_item_file": Example(
+        lambda it: open_item_file(it.home, QINGYUAN, it.fire, "map.txt", it.actor)[1].close(),
+        lambda it: (it.fire, "map.txt"),
+        "exported",
+    ),
+    "inbox_table.inbox_csv": Example(
+        lambda it: inbox_csv(it.home, QINGYUAN, InboxQuery(), it.actor),
+        lambda it: (it.fire, it.plan, it.minutes),
+        "exported",
+    ),
     "outbox.list_postings": Example(
         lambda it: list_postings(it.home, QINGYUAN, OutboxQuery(), 0, it.actor), lambda it: (it.own,), "listed"
+    ),
+    "searching.search": Example(
+        lambda it: search(it.home, QINGYUAN, MARKER, InboxQuery(), it.actor), lambda it: (it.fire, it.plan), "listed"
     ),
     "outbox.show_event": Example(
         lambda it: show_event(it.home, QINGYUAN, it.own, it.actor), lambda it: (it.own,), "opened"

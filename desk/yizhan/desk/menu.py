@@ -22,7 +22,7 @@ LINKS: Final[Mapping[str, tuple[str, str]]] = {
     "draft.show": (marked("打开草稿"), "/drafts/{n}"),
     "draft.withdraw": (marked("撤回"), "/new/{type}?withdraws={id}"),
     "due.list": (marked("看待办"), "/due"),
-    "event.reply": (marked("答复"), "/inbox/{id}"),
+    "event.reply": (marked("写答复"), "/inbox/{id}"),
     "inbox.acknowledge": (marked("签收"), "/inbox/{id}"),
     "inbox.list": (marked("看收件"), "/inbox"),
     "inbox.ringing": (marked("看正在响铃的"), "/duty"),
@@ -47,10 +47,10 @@ class Entry:
 
 _MENU: Final = (
     ("/duty", "duty", marked("值班")),
-    ("/inbox", "in", marked("收件")),
+    ("/inbox", "in", marked("收件箱")),
     ("/drafts", "pen", marked("拟写")),
     ("/due", "due", marked("待办")),
-    ("/outbox", "mail", marked("发件")),
+    ("/outbox", "mail", marked("发件箱")),
     ("/bulletin", "book", marked("通报")),
     ("/audit", "proof", marked("审计")),
     ("/shift", "swap", marked("交班")),

@@ -21,6 +21,7 @@ from yizhan.desk.audit_filters import audit_filters
 from yizhan.desk.bulletin_filters import BULLETIN_FILTERS
 from yizhan.schemas.i18n import _
 from yizhan.schemas.invisible import escaped
+from yizhan.services.event_text import STEPS
 from yizhan.services.home import Home
 from yizhan.services.labels import DRAFT_STATES, arrival, stage_name, type_name, way_name
 
@@ -47,6 +48,7 @@ def make_templates(home: Callable[[], Home]) -> Environment:
         "rung": rung_name,
         "way": way_name,
         "type_name": type_name,
+        "progress": lambda step: _(STEPS[step]),
         "arrival": arrival,
         "draft_state": lambda state: _(DRAFT_STATES[state]),
     }

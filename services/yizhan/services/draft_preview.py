@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from yizhan.producers.draft_rows import StoredDraft
+from yizhan.producers.drafts import Draft, parse_draft
 from yizhan.producers.numbering import Accepted
+from yizhan.producers.queries import OwnEvent
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.header import Header, Ref
@@ -59,6 +62,16 @@ class DraftPreview:
         return not self.faults and self.refused is None
 
 
+@dataclass(frozen=True, slots=True)
+class ContentPreview:
+    """What would become of composed content; ``decisions`` are empty where it cannot go, ``refused`` says why."""
+
+    doubts: tuple[str, ...]
+    decisions: Mapping[str, Decision]
+    rings: bool
+    refused: YizhanError | None = None
+
+
 def preview_draft(home: Home, county: str, n: int) -> DraftPreview:
     """Return what would become of a draft (``NotFound`` if there is none of that number)."""
     found, files = find_draft(home, county, n), list_uploads(home, county, n)
@@ -70,14 +83,33 @@ def preview_draft(home: Home, county: str, n: int) -> DraftPreview:
     doubts = tuple(zip((each.value for each in judged.doubts), said, strict=True))
     held = not goes_unasked(judged, forced=False)
     try:
-        with scratch_outbox(home, county, home.charter, now) as outbox:
-            # Its number in the county's own register may have been used before: that is found when it goes.
-            sent = outbox.publish(judged.draft.model_copy(update={"external_ref": f"preview:{n}:{found.version}"}))
-            own = outbox.event(sent.id)
+        sent, own = _tried(home, county, judged.draft, now)
     except YizhanError as error:
         return DraftPreview(found, (), doubts, held, {}, False, (), files, error)  # noqa: FBT003
     owed = () if own is None else _owed(home, own.header, sent, now)
     return DraftPreview(found, (), doubts, held, sent.decisions, sent.rings, owed, files)
+
+
+def preview_content(home: Home, county: str, content: Mapping[str, Any]) -> ContentPreview:
+    """Return what would become of composed content if it went now.
+
+    Raises:
+        DraftInvalid: it is not a draft that can go.
+    """
+    judged = judge_draft(home, county, parse_draft(content))
+    try:
+        sent, _own = _tried(home, county, judged.draft, utc_now())
+    except YizhanError as error:
+        return ContentPreview((), {}, rings=False, refused=error)
+    return ContentPreview(tuple(doubt_sentences(home, judged)), sent.decisions, rings=sent.rings)
+
+
+def _tried(home: Home, county: str, draft: Draft, now: datetime) -> tuple[Accepted, OwnEvent | None]:
+    """Publish a draft in an outbox that is thrown away."""
+    with scratch_outbox(home, county, home.charter, now) as outbox:
+        # Its number in the county's own register may have been used before: that is found when it goes.
+        sent = outbox.publish(draft.model_copy(update={"external_ref": "preview"}))
+        return sent, outbox.event(sent.id)
 
 
 def _owed(home: Home, header: Header, sent: Accepted, now: datetime) -> tuple[Owed, ...]:

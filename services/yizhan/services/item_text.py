@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice
 from typing import Final
@@ -32,13 +33,15 @@ MOST_CHARACTERS: Final = 20_000
 _LINE: Final = 60
 """Characters of what was written that one line of a screen shows."""
 _FIRST: Final = ("summary", "place", "border", "ask")
-_LAST: Final = (
+LAST: Final = (
     "contact", "external_ref", "doc_no", "classification", "org_code", "drafted_by", "reviewed_by", "signed_off_by",
 )  # fmt: skip
 """Fields that a person reads before the others of a payload, and after them."""
+_SAID: Final = frozenset({*LAST, "summary", "text", "title", "ask", "attachments", "by", "kind"})
+"""Fields of a payload that are no figures of what happened."""
 _ORDER: Final = {
     **{name: place for place, name in enumerate(_FIRST)},
-    **{name: len(_FIRST) + 1 + place for place, name in enumerate(_LAST)},
+    **{name: len(_FIRST) + 1 + place for place, name in enumerate(LAST)},
 }
 _LISTED: Final = re.compile(r"\.[0-9]+$")
 _UNREAD: Final = re.compile(r"attachments\.[0-9]+\.sealed\.|(.+\.)?position\.type$")
@@ -67,12 +70,12 @@ def item_details(home: Home, item: Item, elsewhere: str = "") -> Iterator[tuple[
     fields = () if item.contents is None else (each for each in lines(item.contents) if not _UNREAD.match(each.path))
     shown = list(islice(fields, MOST_VALUES + 1))
     room = _Room(elsewhere)
-    for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) not in _LAST]):
+    for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) not in LAST]):
         yield name, room.fitted(value)
     for each in item.answers:
         note = f": {each.note}" if each.note else ""
         yield stage_name(each.stage), f"{with_note(each.name, each.badge)} {home.local_time(each.at)}{note}"
-    for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) in _LAST]):
+    for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) in LAST]):
         yield name, room.fitted(value)
     if len(shown) > MOST_VALUES:
         yield _("内容"), join_sentences(filter(None, (_("只列出前 {count} 项").format(count=MOST_VALUES), elsewhere)))
@@ -87,15 +90,54 @@ def item_details(home: Home, item: Item, elsewhere: str = "") -> Iterator[tuple[
         yield _("季度通报"), label
 
 
-def content_rows(home: Home, contents: ReadPayload, elsewhere: str = "") -> Iterator[tuple[str, str]]:
+def content_rows(
+    home: Home, contents: ReadPayload, elsewhere: str = "", without: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
     """Yield (name, value) of a whole payload in the order in which it is read, as far as a screen has room.
 
-    ``elsewhere`` is as for ``item_details``.
+    ``elsewhere`` is as for ``item_details``; ``without`` are fields that the caller shows otherwise.
     """
-    fields = [each for each in islice(lines(contents), MOST_VALUES) if not _UNREAD.match(each.path)]
+    shown = (each for each in islice(lines(contents), MOST_VALUES) if _head(each) not in without)
+    fields = [each for each in shown if not _UNREAD.match(each.path)]
     room = _Room(elsewhere)
     for name, value in _contents(home, fields):
         yield name, room.fitted(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A value that a later report of a matter has changed; ``before`` is empty where the earlier one did not say it.
+
+    ``rose``: both are numbers, and it is greater now.
+    """
+
+    name: str
+    before: str
+    after: str
+    rose: bool = False
+
+
+def changes(home: Home, before: ReadPayload, after: ReadPayload) -> list[Change]:
+    """Return what a report says otherwise than one before it, but for what its author wrote in whole sentences."""
+    old, new = _figures(home, before), _figures(home, after)
+    found = [Change(name, old.get(name, ""), value, _rose(old.get(name), value)) for name, value in new.items()]
+    return [each for each in found if each.before != each.after]
+
+
+def _figures(home: Home, contents: ReadPayload) -> dict[str, str]:
+    shown = [each for each in islice(lines(contents), MOST_VALUES) if not _UNREAD.match(each.path)]
+    return {
+        name: value
+        for name, value in _contents(home, [each for each in shown if _head(each) not in _SAID])
+        if len(value) <= _LINE
+    }
+
+
+def _rose(before: str | None, after: str) -> bool:
+    try:
+        return float(before or "") < float(after)
+    except ValueError:
+        return False
 
 
 class _Room:

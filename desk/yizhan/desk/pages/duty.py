@@ -67,10 +67,11 @@ def _notices(ask: Ask) -> list[NoticeRow]:
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
     query = InboxQuery(since=midnight, limit=MOST_NOTICES)
     found = list_items(desk.home, desk.county, query, ask.actor("duty")).items
-    return [_notice(each) for each in reversed(found) if each.state != State.RINGING]
+    return [notice_row(each) for each in reversed(found) if each.state != State.RINGING]
 
 
-def _notice(item: Item) -> NoticeRow:
+def notice_row(item: Item) -> NoticeRow:
+    """Return the line of an item in a list."""
     raw = None if item.contents is None else item.contents.raw
     report = report_name(item.header, item.update)
     kind = f"{type_name(item.type)} {report}" if report else type_name(item.type)
