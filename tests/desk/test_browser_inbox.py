@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.desk.browsing import open_page, serious_faults
 from tests.services.access_world import MARKER, make_case
-from tests.world.desk import running_desk
+from tests.world.desk import DeskWorld, running_desk
 from tests.world.station import Station
 from yizhan.desk.accounts.model import Role
 
@@ -36,3 +36,19 @@ def test_both_pages_are_readable_and_an_item_is_answered(chromium: Browser, tmp_
             assert serious_faults(page) == []
             page.get_by_role("button", name="发送", exact=True).click()
             expect(page.get_by_role("status").filter(has_text="已提交")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_an_item_opens_beside_the_duty_page(chromium: Browser, desk: DeskWorld) -> None:
+    """The page stays loaded; the focus goes to the item's heading, and back by Esc."""
+    with open_page(chromium, desk, Role.DUTY) as page:
+        page.goto(f"{desk.address}/duty")
+        link = page.locator("#alarms a[href^='/inbox/']").first
+        link.click()
+        expect(page.locator("#panel h1")).to_be_focused()
+        expect(page.locator("#panel .thread")).to_contain_text("距界约800米起火")
+        assert serious_faults(page) == []
+        page.keyboard.press("Escape")
+        expect(page.locator("#panel")).to_be_hidden()
+        expect(link).to_be_focused()
+        assert page.url.endswith("/duty")
