@@ -11,8 +11,12 @@ from yizhan.desk.pages import (
     audit,
     audit_books,
     bulletins,
+    calendar,
+    console,
     drafts,
+    due,
     duty,
+    engine,
     inbox,
     item,
     item_sending,
@@ -46,6 +50,10 @@ PAGES: Final[tuple[Page, ...]] = (
     *tables.PAGES,
     *outlines.PAGES,
     *wall.PAGES,
+    *console.PAGES,
+    *due.PAGES,
+    *calendar.PAGES,
+    *engine.PAGES,
 )
 
 
