@@ -54,6 +54,10 @@ PAGES: Final[tuple[Page, ...]] = (
     *tables.PAGES,
     *outlines.PAGES,
     *wall.PAGES,
+    *console.PAGES,
+    *due.PAGES,
+    *calendar.PAGES,
+    *engine.PAGES,
 )
 
 

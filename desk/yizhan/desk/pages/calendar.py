@@ -45,6 +45,7 @@ def calendar(ask: Ask) -> Response:
         "calendar.html", weeks=found, first=first, today=today, known=holidays_are_known(first.year), now=now,
         before=previous_month(first),
         after=next_month(first),
+        before=previous_month(first), after=next_month(first),
     )  # fmt: skip
 
 

@@ -26,11 +26,17 @@
       if (card(each.id) && !card(each.id).hasAttribute('data-signed')) { return; }
       if (card(each.id)) { card(each.id).remove(); }
       insert(made(each.html)); painted.push(each);
+    var rings = new Set(state.ringing), fresh = [];
+    state.new.forEach(function (each) {
+      if (card(each.id) && !card(each.id).hasAttribute('data-signed')) { return; }
+      if (card(each.id)) { card(each.id).remove(); }
+      insert(made(each.html)); fresh.push(each);
     });
     if (!state.more) { ringing().forEach(function (each) { if (!rings.has(each.dataset.id)) { ended(each, state.gone.find(function (one) { return one.id === each.dataset.id; })); } }); }
     beyond.hidden = state.count <= state.ringing.length;
     beyond.textContent = beyond.dataset.words.replace('{n}', state.count - state.ringing.length);
     current(); quiet(); ages(painted.map(function (each) { return card(each.id); }));
+    current(); quiet(); ages(fresh.map(function (each) { return card(each.id); }));
   }
   function ended(element, end) {
     element.classList.remove('ask-now'); element.classList.add('signed'); element.setAttribute('data-signed', '');

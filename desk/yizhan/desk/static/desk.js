@@ -82,7 +82,7 @@
     if ($('asof')) { $('asof').hidden = true; }
     ringWords(); title(); lamps(); emit('lost', false);
   }
-  function tries() { document.querySelector('[data-tries]').textContent = words.tries.replace('{n}', Math.max(1, attempts)); }
+  function tries() { document.querySelector('[data-tries]').textContent = words.attempt.replace('{n}', Math.max(1, attempts)); }
   function lamp(id, kind, text, small) {
     var element = $(id);
     element.classList.toggle('bad', kind === 'bad'); element.classList.toggle('warn', kind === 'warn');

@@ -5,6 +5,8 @@
   var yz = window.yz, words = document.body.dataset, bar = document.getElementById('ringing'), known = {}, told = '', filled = -1;
   var AGAIN_MS = 8000, REPORT_MS = 20000, unreported = [], reporting = 0, me = '';
   window.crypto.getRandomValues(new Uint8Array(8)).forEach(function (each) { me += each.toString(16); });
+  var yz = window.yz, words = document.body.dataset, bar = document.getElementById('ringing'), known = {}, told = '', filled = -1, unreported = [], reporting = 0;
+  var AGAIN_MS = 8000, REPORT_MS = 20000;
 
   function rings() { return Object.keys(known).map(function (id) { return known[id]; }); }
   function kind() { return rings().every(function (each) { return each.drill; }) ? 'drill' : 'alarm'; }
@@ -45,9 +47,20 @@
     setTimeout(function () { note.remove(); }, 10000);
   };
 
-  /* -- this browser is a channel of the bell while it says so -- */
+  /* -- this page is a channel of the bell while it says so; its name stays as long as the tab is open -- */
+  function name() {
+    var found = null;
+    try { found = sessionStorage.getItem('yz-console'); } catch (refused) { found = name.made; }
+    if (!found) {
+      found = Array.from(crypto.getRandomValues(new Uint8Array(16)), function (each) { return ('0' + each.toString(16)).slice(-2); }).join('');
+      name.made = found;
+      try { sessionStorage.setItem('yz-console', found); } catch (refused) { /* the name holds for this page */ }
+    }
+    return found;
+  }
   yz.report = function (ids, heard) {
     var form = new URLSearchParams();
+    form.append('console', name());
     ids.forEach(function (id) { form.append('shown', id); });
     form.append('page', me); form.append('audible', heard ? '1' : '0');
     fetch('/console', { method: 'POST', body: form, headers: { 'HX-Request': 'true' }, credentials: 'same-origin' })
