@@ -68,7 +68,6 @@ def lane_rows(ask: Ask, equipment: Equipment) -> list[Row]:
         name = f"{ask.desk.home.member_name(each.source)} {lane}"
         lost = [f"{gap.first}–{gap.last}" if gap.last > gap.first else str(gap.first) for gap in each.gaps
                 if gap.kind != "waiting"]  # fmt: skip
-        words = _("收到 {n} 件").format(n=each.received)
         words = _("收到 {n}，最新 {head} 号").format(n=each.received, head=each.head)
         if lost:
             found.append(Row(name, "bad", _("缺 {numbers} 号").format(numbers="、".join(lost)), words, _("请问发件县")))
@@ -157,7 +156,6 @@ def charter_rows(ask: Ask, equipment: Equipment, now: datetime) -> list[Row]:
         words = (
             _("已过时，从 {at} 起").format(at=home.local_time(stale))
             if late
-            else _("{at} 前不算过时").format(at=home.local_time(stale))
             else _("新鲜到 {at}").format(at=home.local_time(stale))
         )
         todo = command_of(Action.to("charter.update", county=ask.desk.county)) if late else ""

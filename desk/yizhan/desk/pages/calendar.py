@@ -43,8 +43,6 @@ def calendar(ask: Ask) -> Response:
     found = weeks(first.year, first.month, _entries(ask, now))
     return ask.page(
         "calendar.html", weeks=found, first=first, today=today, known=holidays_are_known(first.year), now=now,
-        before=previous_month(first),
-        after=next_month(first),
         before=previous_month(first), after=next_month(first),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What a page says of itself: which alarms it painted, and whether its sound can be heard; the bell counts on it."""
+"""What a page says of itself: which alarms it painted, and whether its sound can be heard."""
 
 from __future__ import annotations
 
@@ -8,32 +8,10 @@ from typing import Final
 from starlette.responses import Response
 
 from yizhan.desk.accounts.model import EVERYBODY
-from yizhan.desk.request import Ask, NotSignedIn, Page
-from yizhan.schemas.errors import NotFound
+from yizhan.desk.request import Ask, Page
+from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import marked
 from yizhan.services.consoles import report_console
-
-_PAGE: Final = re.compile(r"[0-9a-z]{1,32}")
-
-
-def report(ask: Ask) -> Response:
-    """Take a page's word; it answers nothing."""
-    session = ask.session
-    if session is None:
-        raise NotSignedIn(marked("请先登录"))
-    page = ask.form.get("page", "")
-    if _PAGE.fullmatch(page) is None:
-        raise NotFound(marked("没有写明是哪一页"))
-    report_console(
-        ask.desk.home,
-        ask.desk.county,
-        f"{session.key[:16]}-{page}",
-        session.account.name,
-        ask.values("shown"),
-        ask.actor("console"),
-        audible=ask.form.get("audible") == "1",
-    )
-from yizhan.schemas.errors import YizhanError
 
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
 

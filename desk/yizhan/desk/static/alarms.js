@@ -21,11 +21,6 @@
   }
   function sort() { if (!confirming()) { ringing().sort(function (a, b) { return before(a, b) ? -1 : 1; }).forEach(function (each) { list.insertBefore(each, list.querySelector('[data-signed]')); }); } }
   function take(state) {
-    var rings = new Set(state.ringing), painted = [];
-    state.new.forEach(function (each) {
-      if (card(each.id) && !card(each.id).hasAttribute('data-signed')) { return; }
-      if (card(each.id)) { card(each.id).remove(); }
-      insert(made(each.html)); painted.push(each);
     var rings = new Set(state.ringing), fresh = [];
     state.new.forEach(function (each) {
       if (card(each.id) && !card(each.id).hasAttribute('data-signed')) { return; }
@@ -35,7 +30,6 @@
     if (!state.more) { ringing().forEach(function (each) { if (!rings.has(each.dataset.id)) { ended(each, state.gone.find(function (one) { return one.id === each.dataset.id; })); } }); }
     beyond.hidden = state.count <= state.ringing.length;
     beyond.textContent = beyond.dataset.words.replace('{n}', state.count - state.ringing.length);
-    current(); quiet(); ages(painted.map(function (each) { return card(each.id); }));
     current(); quiet(); ages(fresh.map(function (each) { return card(each.id); }));
   }
   function ended(element, end) {

@@ -1,4 +1,3 @@
-/* The locked screen: what rings, as kind, county and age; ringing.js sounds. */
 /* The locked screen: what rings, as kind, county and age; ringing.js sounds, as on every page. */
 (function () {
   'use strict';

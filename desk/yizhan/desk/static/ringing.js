@@ -2,9 +2,6 @@
    listens. The duty page shows the cards themselves (alarms.js); a locked page kind, county and age only. */
 (function () {
   'use strict';
-  var yz = window.yz, words = document.body.dataset, bar = document.getElementById('ringing'), known = {}, told = '', filled = -1;
-  var AGAIN_MS = 8000, REPORT_MS = 20000, unreported = [], reporting = 0, me = '';
-  window.crypto.getRandomValues(new Uint8Array(8)).forEach(function (each) { me += each.toString(16); });
   var yz = window.yz, words = document.body.dataset, bar = document.getElementById('ringing'), known = {}, told = '', filled = -1, unreported = [], reporting = 0;
   var AGAIN_MS = 8000, REPORT_MS = 20000;
 
@@ -62,7 +59,7 @@
     var form = new URLSearchParams();
     form.append('console', name());
     ids.forEach(function (id) { form.append('shown', id); });
-    form.append('page', me); form.append('audible', heard ? '1' : '0');
+    form.append('audible', heard ? '1' : '0');
     fetch('/console', { method: 'POST', body: form, headers: { 'HX-Request': 'true' }, credentials: 'same-origin' })
       .then(function (answer) { var to = answer.headers.get('HX-Redirect'); if (to) { location.assign(to); } })
       .catch(function () { /* the line is lost: that is said elsewhere */ });
