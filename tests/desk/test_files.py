@@ -102,6 +102,18 @@ def test_a_name_leads_nowhere_else(desk: DeskWorld, writer: Writer) -> None:
         assert "\u202e" not in name
 
 
+def test_a_disk_that_fails_is_said_and_loses_nothing(desk: DeskWorld, writer: Writer) -> None:
+    """The folder cannot be made: a sentence; once it can, the same file is taken."""
+    blocked = desk.home.county_folder(desk.county) / FOLDER / str(writer.n)
+    blocked.parent.mkdir(exist_ok=True)
+    blocked.write_bytes(b"")
+    answer = put(writer, "现场.jpg", PHOTO)
+    assert (answer.status, answer.headers["content-type"]) == (507, "text/plain; charset=utf-8")
+    assert answer.text
+    blocked.unlink()
+    assert put(writer, "现场.jpg", PHOTO).status == 201
+
+
 def test_without_a_length_and_from_elsewhere_nothing_is_taken(desk: DeskWorld, writer: Writer) -> None:
     """No length: a sentence; another origin, or nobody signed in: refused before a byte is read."""
     assert writer.browser.send("PUT", f"/uploads/{writer.n}/x.jpg", PHOTO).status == 400

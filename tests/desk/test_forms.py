@@ -335,7 +335,7 @@ def test_where_approval_is_required_nobody_sends_his_own(tmp_path: Path) -> None
 
 
 def test_what_was_sent_is_listed_with_its_event(desk: DeskWorld, duty: Browser) -> None:
-    """Once it is sealed, the draft's pages lead to the event."""
+    """Once it is sealed, the draft's pages lead to the event; who signed is proposed the next time."""
     writer = ready(duty, place={"county": desk.county})
     doubts = re.findall(r'name="doubt" value="([a-z_]+)"', duty.get(f"/drafts/{writer.n}/preview").text)
     assert writer.does("send", doubt=doubts).status == 303
@@ -348,3 +348,6 @@ def test_what_was_sent_is_listed_with_its_event(desk: DeskWorld, duty: Browser) 
     assert sent is not None
     for path in ("/drafts", f"/drafts/{writer.n}", f"/drafts/{writer.n}/preview"):
         assert f"/outbox/{sent.event}" in duty.get(path).text
+    page = Writer.begins(duty, FOREST_FIRE).page()
+    signer = EXAMPLES[FOREST_FIRE]["signed_off_by"]
+    assert f"采用上次的 {signer['name']} {signer['badge']}" in page

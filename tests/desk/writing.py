@@ -39,6 +39,10 @@ class Writer:
         assert found is not None
         return cls(browser, n, int(found[1]))
 
+    def page(self) -> str:
+        """Return the form as it is shown."""
+        return self.browser.get(f"/drafts/{self.n}").text
+
     def posts(
         self, name: str, *values: str, seen: tuple[str, ...] | None = None, more: Mapping[str, str] | None = None
     ) -> Answer:

@@ -94,6 +94,11 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
         "export_log", "find_problems", "gather", "newest_checkpoint", "reconcile_counties",
         "report_quarter", "require_final", "verify_log", "write_report",
     ),
+    "access_reading": ("check_access_log", "list_accesses"),
+    "audit_desk": (
+        "audit_folder", "audit_sources", "book_files", "check_books", "drop_book", "last_verification", "log_place",
+        "report_file", "take_book", "verify_here",
+    ),
     "books": ("book_lines", "export_book", "read_books"),
     "charter": ("public_folder", "published", "reader_folder", "role_keys", "roles_folder"),
     "charter_ceremony": (

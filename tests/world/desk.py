@@ -33,7 +33,12 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    text: str
+    raw: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.raw.decode("utf-8", "replace")
 
 
 @dataclass
@@ -74,7 +79,7 @@ class Browser:
         with contextlib.closing(connection):
             connection.request(method, path, body, {**cookies, **self.headers, **headers})
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), answer.read().decode("utf-8", "replace"))
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
 
 
 @dataclass

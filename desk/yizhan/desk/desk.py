@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from yizhan.desk.accounts.model import Role
 from yizhan.desk.accounts.store import AccountStore
+from yizhan.desk.audit_runs import Runs
 from yizhan.desk.live import Feed
 from yizhan.desk.rendering import make_templates
 from yizhan.services.home import Home
@@ -36,6 +37,9 @@ class Desk:
     """Names of the headers in which the gateway hands over a certificate's issuer and serial number."""
     allowed: Mapping[str, frozenset[Role]] = field(default_factory=dict)
     """Path of a page → the roles that may open it."""
+
+    runs: Runs = field(default_factory=Runs, repr=False)
+    """Long work of the auditor's pages."""
 
     _opened: list[tuple[float, Home]] = field(default_factory=list, repr=False)
 

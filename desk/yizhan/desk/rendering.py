@@ -17,6 +17,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from yizhan.consumers.bell.labels import rung_name
+from yizhan.desk.audit_filters import audit_filters
 from yizhan.desk.bulletin_filters import BULLETIN_FILTERS
 from yizhan.schemas.i18n import _
 from yizhan.schemas.invisible import escaped
@@ -51,7 +52,8 @@ def make_templates(home: Callable[[], Home]) -> Environment:
         "arrival": arrival,
         "draft_state": lambda state: _(DRAFT_STATES[state]),
     }
-    environment.filters |= BULLETIN_FILTERS
+    environment.filters |= {**BULLETIN_FILTERS, **audit_filters(home)}
+    environment.tests["prefix_of"] = lambda path, whole: whole.startswith(path)
     return environment
 
 

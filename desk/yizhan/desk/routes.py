@@ -8,6 +8,8 @@ from yizhan.desk.accounts.model import Role
 from yizhan.desk.pages import (
     admin,
     answers,
+    audit,
+    audit_books,
     bulletins,
     drafts,
     duty,
@@ -36,6 +38,8 @@ PAGES: Final[tuple[Page, ...]] = (
     *self_test.PAGES,
     *admin.PAGES,
     *bulletins.PAGES,
+    *audit_books.PAGES,
+    *audit.PAGES,
     *drafts.PAGES,
     *sending.PAGES,
     *uploads.PAGES,

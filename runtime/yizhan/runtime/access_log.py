@@ -171,6 +171,30 @@ def read(path: Path) -> Iterator[bytes]:
         raise StoreError(f"{path}: {os_error(error)}") from error
 
 
+def newest(path: Path) -> Iterator[bytes]:
+    """Yield the lines of an access log, the newest first, without their newlines (``StoreError`` as ``read``)."""
+    try:
+        with path.open("rb") as file:
+            end, rest = os.fstat(file.fileno()).st_size, b""
+            while end > 0:
+                start = max(0, end - _TAIL_BYTES)
+                lines = (os.pread(file.fileno(), end - start, start) + rest).split(b"\n")
+                rest, end = lines.pop(0) if start else b"", start
+                yield from filter(None, reversed(lines))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(f"{path}: {os_error(error)}") from error
+
+
+def parse(line: bytes) -> AccessEntry | None:
+    """Read one line; None for what is no entry."""
+    try:
+        return AccessEntry.model_validate(strictjson.loads(line))
+    except (strictjson.StrictJsonError, ValidationError):
+        return None
+
+
 def check(lines: Iterable[bytes], known: Iterable[AccessLogHead] = ()) -> tuple[list[AccessEntry], list[Break]]:
     """Read an access log and find the breaks of its chain.
 

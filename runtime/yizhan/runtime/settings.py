@@ -107,6 +107,12 @@ class Settings(BaseSettings):
     Wrong: positions are compared with other borders, or the command stops and names the file.
     """
 
+    audit_log: str | None = None
+    """Default none: the ledger of this home. Folder (relative to the home) or address of a log that was exported with
+    its statements (`yizhan audit export --statements`): what the auditor's pages of the desk check and explain.
+    Wrong: they say that there is no log.
+    """
+
     desk_port: Port = 8443
     """Default 8443: where ``yizhan desk run`` listens, and ``yizhan up`` starts it; in a home with the desks of
     several counties the first, by code, has this port, each further one the next. Taken by another process: the desk

@@ -27,6 +27,7 @@ from yizhan.ledger.log import PUBLIC
 from yizhan.ledger.log_source import CHECKPOINT, LogFolder, LogSource, source
 from yizhan.ledger.statement_keys import read_statement
 from yizhan.ledger.verify import VerifiedLog, read_checkpoint, verify
+from yizhan.runtime.access_log import How
 from yizhan.runtime.folders import write_private
 from yizhan.schemas.actions import Action
 from yizhan.schemas.checkpoints import OpenedCheckpoint
@@ -153,7 +154,9 @@ class ExplainedEvent:
     proofs: Mapping[int, LogProof]
 
 
-def explain_event(sources: AuditSources, event_id: str, actor: Actor, progress: Progress = SILENT) -> ExplainedEvent:
+def explain_event(
+    sources: AuditSources, event_id: str, actor: Actor, progress: Progress = SILENT, how: How = "opened"
+) -> ExplainedEvent:
     """Tell an event's life, or an obligation's by its name. Of an event in a book of this home the end of its id does.
 
     The names of officers are content: each county in whose stores they were read has the access in its log, before
@@ -172,7 +175,7 @@ def explain_event(sources: AuditSources, event_id: str, actor: Actor, progress: 
         life = history.life(evidence, event_id, home.charters, people)
         proofs = {place: prove(files, evidence.logged, place, home.charters) for place in life.places}
     for county in read:
-        record(home, county, actor, "opened", [event_id])
+        record(home, county, actor, how, [event_id])
     return ExplainedEvent(evidence.logged.checkpoint, life, proofs)
 
 
