@@ -43,8 +43,7 @@ def save_file(
         descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
         try:
             with os.fdopen(descriptor, "w+b") as stream:
-                _open_into(sealed, stream, attachment, progress)
-                _check_type(stream, attachment)
+                open_file(sealed, attachment, stream, progress)
                 stream.flush()
                 os.fsync(stream.fileno())
             _give_name(part, target)
@@ -57,6 +56,22 @@ def save_file(
     except OSError as error:
         raise FileRefused("unreadable", f"{target}: {os_error(error)}") from error
     return target
+
+
+def open_file(
+    sealed: Path,
+    attachment: Attachment,
+    stream: BinaryIO,
+    progress: Callable[[int, int], None] = lambda _a, _b: None,
+) -> None:
+    """Open a file whose sealed chunks are all at ``sealed`` into a stream that can be read again.
+
+    Raises:
+        FileRefused: another content or type than the event says.
+        OSError: it cannot be read or written.
+    """
+    _open_into(sealed, stream, attachment, progress)
+    _check_type(stream, attachment)
 
 
 def _open_into(sealed: Path, stream: BinaryIO, attachment: Attachment, progress: Callable[[int, int], None]) -> None:

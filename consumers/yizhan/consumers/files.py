@@ -14,13 +14,14 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from yizhan.consumers.attachments import AttachmentStatus, attachments_of
-from yizhan.consumers.file_saving import save_file
+from yizhan.consumers.file_saving import open_file, save_file
 from yizhan.consumers.view import Carrier
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.folders import sync_folder
@@ -152,13 +153,36 @@ class FilesView(SharedStore):
         Raises:
             FileRefused: not whole yet, another content or type than the event says, or the name is taken.
         """
+        return save_file(self._whole(attachment), attachment, folder, progress)
+
+    def open(self, attachment: Attachment) -> BinaryIO:
+        """Open a file to be read; on the disk it has no name. The caller closes it.
+
+        Raises:
+            FileRefused: not whole yet, or another content or type than the event says.
+            StoreError: the disk fails.
+        """
+        sealed = self._whole(attachment)
+        try:
+            with contextlib.ExitStack() as stack:
+                stream = stack.enter_context(tempfile.TemporaryFile(dir=self._folder))
+                open_file(sealed, attachment, stream)
+                stream.seek(0)
+                stack.pop_all()
+                return stream
+        except OSError as error:
+            sentence = marked("{path}：{error}；请腾出空间，检查目录归谁所有")
+            raise StoreError(sentence, path=self._folder, error=os_error(error)) from error
+
+    def _whole(self, attachment: Attachment) -> Path:
+        """Return where the sealed chunks of a file are (``FileRefused`` if one is missing)."""
         status = self._status(attachment)
         if not status.complete:
             sentence = marked("{name}：应有 {all} 块，已到 {here} 块；接收时会继续取，缺的会自动请发件县再送")
             values = {"name": attachment.name, "all": status.chunks, "here": status.here}
             raise FileRefused("incomplete", sentence, hint=Action.to("inbox.run"), **values)
         root = bytes.fromhex(attachment.sealed.root) if attachment.sealed else b""
-        return save_file(self._folder / _name(root, status.chunks), attachment, folder, progress)
+        return self._folder / _name(root, status.chunks)
 
 
 class FileStore(FilesView):

@@ -17,7 +17,6 @@ from functools import cached_property
 from typing import Final
 
 from yizhan.consumers.labels import State, Warn
-from yizhan.consumers.lanes import NumberRange, missing
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.header import ID_ENDS, NOTICE, RECEIPT, Header, LaneName, id_end, parse_header
 from yizhan.schemas.matters import Answer
@@ -65,6 +64,8 @@ class Item:
     """When its content was destroyed, its term of retention being over."""
     update: int | None = None
     """Of an update: its number among those of its sender in this matter that are here; None where they are many."""
+    seq: int = 0
+    """Its place in the order of arrival, from 1."""
 
     @cached_property
     def header(self) -> Header:
@@ -94,10 +95,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class InboxQuery:
-    """Which items: the last ``limit`` (None: all) that match everything given.
+    """Which items: the last ``limit`` (None: all) that match everything given; with ``after`` the first ones.
 
     Receipts, notices that no person wrote and what waits for its manifest are left out unless asked for by
-    ``system``, ``type`` or ``state``. ``since`` is compared with ``stored``.
+    ``system``, ``type`` or ``state``. ``since`` is compared with ``stored``, ``before`` and ``after`` with ``seq``.
+    ``drills``: only exercises and tests, or only what is real.
     """
 
     id: str | None = None
@@ -110,6 +112,9 @@ class InboxQuery:
     text: str | None = None
     system: bool = False
     limit: int | None = None
+    before: int | None = None
+    after: int | None = None
+    drills: bool | None = None
     ids: tuple[str, ...] | None = None
 
 
@@ -188,6 +193,9 @@ _CONDITIONS: Final = {
     "thread": "(thread = :thread OR items.id = :thread)",
     "since": "stored >= :since",
     "text": "(items.id LIKE :text OR CAST(letters.payload AS TEXT) LIKE :text)",
+    "before": "items.seq < CAST(:before AS INTEGER)",
+    "after": "items.seq > CAST(:after AS INTEGER)",
+    "drills": "(items.status <> 'Actual') = (:drills = 'True')",
 }
 _PLAIN: Final = (
     f"state <> 'waiting' AND type <> '{RECEIPT}' AND (type <> '{NOTICE}' OR is_letter(letters.header, letters.payload))"
@@ -208,13 +216,13 @@ def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
         # SQLite then prepares every statement of the connection again: only where it is needed.
         conn.create_function("is_letter", 2, _is_letter, deterministic=True)
     where = " AND ".join(conditions) or "1"
-    sql = f"SELECT {_COLUMNS} FROM items JOIN letters USING (seq) WHERE {where} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
+    order = "DESC" if query.after is None else "ASC"
+    sql = f"SELECT {_COLUMNS} FROM items JOIN letters USING (seq) WHERE {where} ORDER BY seq {order} LIMIT :limit"  # noqa: S608
     found = conn.execute(sql, {**values, "limit": -1 if query.limit is None else query.limit}).fetchall()
+    if query.after is None:
+        found.reverse()
     answers, labels, updates = _answers(conn, found), _labels(conn, found), _update_numbers(conn, found)
-    return (
-        _item(row, answers.get(row["id"], ()), labels.get(row["id"], ()), updates.get(row["seq"]))
-        for row in reversed(found)
-    )
+    return (_item(row, answers.get(row["id"], ()), labels.get(row["id"], ()), updates.get(row["seq"])) for row in found)
 
 
 def _asked(value: object) -> str:
@@ -351,6 +359,7 @@ def _item(row: sqlite3.Row, answers: Sequence[Answer], labels: Sequence[str], up
         payload=row["payload"],
         destroyed=row["destroyed"],
         update=update,
+        seq=row["seq"],
     )
 
 
@@ -369,32 +378,3 @@ def conflicts(conn: sqlite3.Connection) -> Iterator[RivalEvent]:
         yield RivalEvent(
             row["id"], row["hash"], row["first_hash"], row["stored"], header, row["envelope"], row["postmark"]
         )
-
-
-def gaps(conn: sqlite3.Connection) -> Iterator[Gap]:
-    """Return what has not come, lane by lane."""
-    # A lane that has nothing but its first numbers, and of which nothing was announced, has no gap.
-    chosen = conn.execute(
-        "SELECT source, book, lane, head FROM lanes WHERE head > 0 UNION SELECT source, book, lane, head FROM"
-        " (SELECT DISTINCT source, book, lane FROM spans WHERE first > 1) JOIN lanes USING (source, book, lane)"
-        " ORDER BY source, book, lane"
-    )
-    for row in chosen.fetchall():
-        lane = (row["source"], row["book"], row["lane"])
-        spans = [
-            NumberRange(*span)
-            for span in conn.execute(
-                "SELECT first, last FROM spans WHERE source = ? AND book = ? AND lane = ? ORDER BY first", lane
-            )
-        ]
-        # Of the digest lane only what lies before something that a digest brought is lost.
-        closed = conn.execute(
-            "SELECT max(n) FROM items WHERE source = ? AND book = ? AND lane = ? AND kind = 'digest'", lane
-        ).fetchone()[0]
-        last = spans[-1].last if spans else 0
-        for gap in missing(spans, row["head"]):
-            if row["lane"] == "digest" and gap.first > (closed or 0):
-                kind = "waiting"
-            else:
-                kind = "tail" if gap.first > last else "lost"
-            yield Gap(*lane, gap.first, gap.last, kind)

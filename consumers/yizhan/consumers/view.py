@@ -30,6 +30,7 @@ from yizhan.consumers.export import (
     exported_lanes,
 )
 from yizhan.consumers.followups import Obligation
+from yizhan.consumers.gaps import gaps as lane_gaps
 from yizhan.consumers.items import Aside, Gap, InboxQuery, Item, RivalEvent
 from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.store import MIGRATIONS
@@ -198,7 +199,7 @@ class InboxView(OwnedStore):
     def gaps(self) -> tuple[Gap, ...]:
         """List numbers of lanes that have not come."""
         with self._reading() as conn:
-            return tuple(items.gaps(conn))
+            return tuple(lane_gaps(conn))
 
     def digests(self, label: str | None = None) -> tuple[Digest, ...]:
         """List digests, of one label or all, the newest last."""

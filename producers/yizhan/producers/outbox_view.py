@@ -15,6 +15,7 @@ from typing import Final
 
 from yizhan.producers import addressing, epochs, files, memory, queries
 from yizhan.producers.errors import WrongOutbox
+from yizhan.producers.exported import Exported, exported
 from yizhan.producers.store import MIGRATIONS
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.file_lock import holder
@@ -89,6 +90,12 @@ class OutboxView(OwnedStore):
         """Return one event with header, payload and bytes; None for an id that this outbox never gave."""
         with self._reading() as conn:
             return queries.event(conn, event_id)
+
+    def known(self, seq: int, event_id: str) -> bool:
+        """Return whether an event still has this number: not so in a restored backup."""
+        with self._reading() as conn:
+            found = conn.execute("SELECT 1 FROM events WHERE seq = ? AND id = ?", (seq, event_id)).fetchone()
+        return found is not None
 
     def standing(self, type: str, limit: int | None = None) -> Iterator[queries.OwnEvent]:
         """Yield our events of a type that stand, the newest first, of the newest ``limit`` (None: of all).
@@ -181,7 +188,7 @@ class OutboxView(OwnedStore):
             row = conn.execute("SELECT postmark FROM events WHERE id = ?", (event_id,)).fetchone()
         return None if row is None or row["postmark"] is None else bytes(row["postmark"])
 
-    def exported(self) -> tuple[queries.Exported, ...]:
+    def exported(self) -> tuple[Exported, ...]:
         """List every event without its content, in the order of acceptance: for the auditor's books."""
         with self._reading() as conn:
-            return tuple(queries.exported(conn))
+            return tuple(exported(conn))

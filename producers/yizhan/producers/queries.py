@@ -15,9 +15,9 @@ from typing import Final, Literal
 
 from yizhan.producers.numbering import stored_decision
 from yizhan.schemas import strictjson
-from yizhan.schemas.counterfoils import counterfoil_of
-from yizhan.schemas.header import RECEIPT, Header, LaneName, parse_header
-from yizhan.schemas.payloads.reading import MAX_DEPTH
+from yizhan.schemas.header import NOTICE, RECEIPT, Header, LaneName, parse_header
+from yizhan.schemas.payloads.letters import is_letter
+from yizhan.schemas.payloads.reading import MAX_DEPTH, read
 from yizhan.schemas.policy import Policy
 from yizhan.schemas.sent_events import SentEvent
 from yizhan.schemas.timestamps import instant, written
@@ -28,7 +28,11 @@ State = Literal["queued", "sent", "accepted", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class OutboxQuery:
-    """Which events: the last ``limit`` (None: all) that match everything given."""
+    """Which events: the last ``limit`` (None: all) that match everything given; with ``after`` the first ones.
+
+    ``before`` and ``after`` are compared with ``seq``. ``people``: only what a person wrote, without receipts and
+    the notices of programs.
+    """
 
     id: str | None = None
     type: str | None = None
@@ -37,6 +41,9 @@ class OutboxQuery:
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None
+    before: int | None = None
+    after: int | None = None
+    people: bool = False
 
 
 EVERYTHING: Final = OutboxQuery()
@@ -68,6 +75,8 @@ class EventRow:
     hash: str
     first_sent: str | None
     """When a broker first acknowledged it; None before that."""
+    seq: int = 0
+    """Its place in the order of acceptance, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,27 +125,6 @@ class OwnEvent:
     header: Header
     payload: bytes
     envelope: bytes | None
-    postmark: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """One own event for the auditor: no content.
-
-    ``counterfoil`` is None only where the envelope was dropped before counterfoils were kept; ``first_sent``
-    is in seconds since 1970.
-    """
-
-    id: str
-    hash: bytes
-    record_sha256: bytes
-    counterfoil: bytes | None
-    accepted: str
-    first_sent: float | None
-    refused: str | None
-    void: bool
-    replaced_by: str | None
-    external_ref: str | None
     postmark: bytes | None
 
 
@@ -202,16 +190,29 @@ _CONDITIONS: Final = {
     "state": f"{_STATE} = :state",
     "since": "accepted >= :since",
     "until": "accepted < :until",
+    "before": "events.seq < :before",
+    "after": "events.seq > :after",
+    "people": f"type <> '{RECEIPT}' AND (type <> '{NOTICE}' OR is_letter(header, payload))",
 }
 
 
 def _chosen(conn: sqlite3.Connection, query: OutboxQuery) -> list[sqlite3.Row]:
-    given = {name: getattr(query, name) for name in _CONDITIONS if getattr(query, name) is not None}
+    given = {name: found for name in _CONDITIONS if (found := getattr(query, name)) is not None and found is not False}
     values = {name: written(value) if isinstance(value, datetime) else value for name, value in given.items()}
     where = " AND ".join(_CONDITIONS[name] for name in given) or "1"
-    sql = f"SELECT *, {_STATE} AS state FROM events WHERE {where} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
+    joined = "events"
+    if query.people:
+        joined = "events JOIN sealed USING (seq)"
+        # SQLite then prepares every statement of the connection again: only where it is needed.
+        conn.create_function("is_letter", 2, _is_letter, deterministic=True)
+    order = "DESC" if query.after is None else "ASC"
+    sql = f"SELECT events.*, {_STATE} AS state FROM {joined} WHERE {where} ORDER BY seq {order} LIMIT :limit"  # noqa: S608
     found = conn.execute(sql, {**values, "limit": -1 if query.limit is None else query.limit}).fetchall()
-    return found[::-1]
+    return found[::-1] if query.after is None else found
+
+
+def _is_letter(header: bytes, payload: bytes) -> bool:
+    return is_letter(parse_header(header), read(NOTICE, payload).raw)
 
 
 def rows(conn: sqlite3.Connection, query: OutboxQuery) -> Iterator[EventRow]:
@@ -239,6 +240,7 @@ def _event_row(conn: sqlite3.Connection, row: sqlite3.Row) -> EventRow:
         replaced_by=row["replaced_by"],
         hash=row["hash"].hex(),
         first_sent=None if row["first_sent"] is None else written(datetime.fromtimestamp(row["first_sent"], UTC)),
+        seq=row["seq"],
     )
 
 
@@ -379,21 +381,3 @@ def stamps(conn: sqlite3.Connection, after: int, limit: int) -> Iterator[tuple[i
     """Yield (number, postmark) of those stored after a number; of one event only the latest."""
     query = "SELECT stamps.n, postmark FROM stamps JOIN events USING (seq) WHERE stamps.n > ? ORDER BY stamps.n LIMIT ?"
     return ((int(row["n"]), bytes(row["postmark"])) for row in conn.execute(query, (after, limit)))
-
-
-def exported(conn: sqlite3.Connection) -> Iterator[Exported]:
-    """Yield every event without its content, in the order of acceptance."""
-    for row in conn.execute("SELECT * FROM events JOIN sealed USING (seq) ORDER BY seq"):
-        yield Exported(
-            id=row["id"],
-            hash=row["hash"],
-            record_sha256=row["record_sha256"],
-            counterfoil=row["counterfoil"] if row["envelope"] is None else counterfoil_of(row["envelope"]),
-            accepted=row["accepted"],
-            first_sent=row["first_sent"],
-            refused=row["refused"],
-            void=bool(row["void"]),
-            replaced_by=row["replaced_by"],
-            external_ref=row["external_ref"],
-            postmark=row["postmark"],
-        )

@@ -13,7 +13,8 @@ from yizhan.consumers.export import ExportedItem
 from yizhan.ledger.audit import books
 from yizhan.ledger.audit.books import Book, Kind, Row
 from yizhan.ledger.audit.history import People
-from yizhan.producers.queries import Exported, OutboxQuery
+from yizhan.producers.exported import Exported
+from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime import access_log
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.payloads.common import Person

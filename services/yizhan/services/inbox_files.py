@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from yizhan.consumers.attachments import AttachmentProblem, AttachmentStatus, attachments_of, choose_attachments
 from yizhan.consumers.files import FilesView
 from yizhan.schemas.errors import FileRefused
 from yizhan.schemas.i18n import marked
+from yizhan.schemas.payloads.common import Attachment
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.errors import ServiceError
@@ -76,3 +78,21 @@ def save_item_files(
             except FileRefused as error:
                 refused.append((each.attachment.name, error))
     return SavedFiles(tuple(saved), tuple(refused))
+
+
+def open_item_file(home: Home, county: str, item_id: str, name: str, actor: Actor) -> tuple[Attachment, BinaryIO]:
+    """Open one attached file of an item, by its name; it is checked in full before a byte is given.
+
+    The stream is a file without a name; the caller closes it.
+
+    Raises:
+        NotFound: there is no such item, or no such file of it.
+        FileRefused: it is not whole yet, or not what the event says.
+        StoreError: the disk fails, or the access log is not written.
+    """
+    item = find_item(home, county, item_id)
+    raw = {} if item.contents is None else item.contents.raw
+    with FilesView(inbox_path(home, county)) as files:
+        chosen = choose_attachments(files.status(raw), name, item_id, county)[0].attachment
+        record(home, county, actor, "exported", [item_id, chosen.name])
+        return chosen, files.open(chosen)

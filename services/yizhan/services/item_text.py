@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice
 from typing import Final
@@ -36,6 +37,8 @@ _LAST: Final = (
     "contact", "external_ref", "doc_no", "classification", "org_code", "drafted_by", "reviewed_by", "signed_off_by",
 )  # fmt: skip
 """Fields that a person reads before the others of a payload, and after them."""
+_SAID: Final = frozenset({*_LAST, "summary", "text", "title", "ask", "attachments", "by", "kind"})
+"""Fields of a payload that are no figures of what happened."""
 _ORDER: Final = {
     **{name: place for place, name in enumerate(_FIRST)},
     **{name: len(_FIRST) + 1 + place for place, name in enumerate(_LAST)},
@@ -96,6 +99,42 @@ def content_rows(home: Home, contents: ReadPayload, elsewhere: str = "") -> Iter
     room = _Room(elsewhere)
     for name, value in _contents(home, fields):
         yield name, room.fitted(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A value that a later report of a matter has changed; ``before`` is empty where the earlier one did not say it.
+
+    ``rose``: both are numbers, and it is greater now.
+    """
+
+    name: str
+    before: str
+    after: str
+    rose: bool = False
+
+
+def changes(home: Home, before: ReadPayload, after: ReadPayload) -> list[Change]:
+    """Return what a report says otherwise than one before it, but for what its author wrote in whole sentences."""
+    old, new = _figures(home, before), _figures(home, after)
+    found = [Change(name, old.get(name, ""), value, _rose(old.get(name), value)) for name, value in new.items()]
+    return [each for each in found if each.before != each.after]
+
+
+def _figures(home: Home, contents: ReadPayload) -> dict[str, str]:
+    shown = [each for each in islice(lines(contents), MOST_VALUES) if not _UNREAD.match(each.path)]
+    return {
+        name: value
+        for name, value in _contents(home, [each for each in shown if _head(each) not in _SAID])
+        if len(value) <= _LINE
+    }
+
+
+def _rose(before: str | None, after: str) -> bool:
+    try:
+        return float(before or "") < float(after)
+    except ValueError:
+        return False
 
 
 class _Room:

@@ -8,7 +8,7 @@ Rule 3: a plan is countersigned with its own content, in the names of this count
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
 
@@ -17,7 +17,8 @@ from yizhan.producers.draft_store import OFFICE
 from yizhan.producers.drafts import Draft, Office, Reference, draft_content, parse_draft
 from yizhan.producers.forms import form_of
 from yizhan.producers.numbering import Accepted
-from yizhan.producers.queries import OwnEvent
+from yizhan.producers.outbox_view import OutboxView
+from yizhan.producers.queries import OutboxQuery, OwnEvent
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import NotFound
 from yizhan.schemas.header import NOTICE
@@ -32,6 +33,7 @@ from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.matter_events import matter_event
+from yizhan.services.outbox import steps_with
 from yizhan.services.stores import open_outbox, read_drafts, read_inbox, read_outbox
 
 _PLAN_AUTHORS_OWN: Final = ("external_ref", "doc_no", "attachments", "border", "doubtful", "ask")
@@ -44,6 +46,8 @@ class Timeline:
 
     events: tuple[MatterEvent, ...]
     joint_work: tuple[JointWork, ...]
+    progress: Mapping[str, Mapping[str, Mapping[str, str | None]]] = field(default_factory=dict, hash=False)
+    """Id of an own event → recipient → steps that are reached there, as ``outbox.steps_with``."""
 
     @property
     def threads(self) -> dict[str, str]:
@@ -102,8 +106,17 @@ def _timeline(home: Home, county: str, event_id: str) -> Timeline:
         stores = [store for store in (outbox, inbox) if store is not None]
         ids = matter_ids(event_id, lambda one: chain.from_iterable(store.related_ids(one) for store in stores))
         found = [event for each in ids if (event := matter_event(each, county, inbox, outbox)) is not None]
+        progress = {} if outbox is None else {each: _steps(outbox, each) for each in ids}
     events = in_order(found)
-    return Timeline(events, joint_work(events))
+    return Timeline(events, joint_work(events), {each: steps for each, steps in progress.items() if steps})
+
+
+def _steps(outbox: OutboxView, event_id: str) -> dict[str, dict[str, str | None]]:
+    """Return how far an own event came with each recipient; nothing for another's."""
+    row = next(iter(outbox.rows(OutboxQuery(id=event_id))), None)
+    if row is None:
+        return {}
+    return {each.recipient: steps_with(row, each) for each in outbox.postings(OutboxQuery(id=event_id))}
 
 
 def link_threads(
