@@ -12,6 +12,7 @@ from yizhan.desk.pages import (
     drafts,
     duty,
     outlines,
+    search,
     self_test,
     sending,
     sign_in,
@@ -36,6 +37,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *tables.PAGES,
     *outlines.PAGES,
     *wall.PAGES,
+    *search.PAGES,
 )
 
 
