@@ -50,6 +50,7 @@ _MENU: Final = (
     ("/drafts", "pen", marked("拟写")),
     ("/due", "due", marked("待办")),
     ("/outbox", "mail", marked("发件")),
+    ("/search", "find", marked("查找")),
     ("/bulletin", "book", marked("通报")),
     ("/audit", "proof", marked("审计")),
     ("/shift", "swap", marked("交班")),

@@ -11,6 +11,8 @@ from yizhan.desk.pages import (
     bulletins,
     drafts,
     duty,
+    matters,
+    outbox,
     outlines,
     search,
     self_test,
@@ -38,6 +40,8 @@ PAGES: Final[tuple[Page, ...]] = (
     *outlines.PAGES,
     *wall.PAGES,
     *search.PAGES,
+    *outbox.PAGES,
+    *matters.PAGES,
 )
 
 

@@ -15,6 +15,7 @@ from yizhan.desk.filters import Choices, day_asked, partner_choices, type_choice
 from yizhan.desk.pages.duty import icon_of
 from yizhan.desk.request import Ask, Page
 from yizhan.runtime.clock import utc_now
+from yizhan.schemas.invisible import escaped
 from yizhan.schemas.payloads.letters import status_mark
 from yizhan.schemas.payloads.table import TYPES, type_name
 from yizhan.services.labels import stage_name, state_name
@@ -86,7 +87,7 @@ def forget(ask: Ask) -> Response:
 
 def _asked(ask: Ask) -> tuple[Choices, InboxQuery]:
     asked = {name: ask.query.get(name, "").strip() for name in _FILTERS}
-    asked["q"] = asked["q"][:_LONGEST]
+    asked["q"] = "".join(each for each in asked["q"][:_LONGEST] if escaped(each) == each)
     since = day_asked(ask, "since")
     known = {
         "q": bool(asked["q"]), "type": asked["type"] in TYPES, "since": since is not None,
