@@ -55,7 +55,7 @@ _AROUND: Final = 36
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """Where the first term stands in what was written."""
+    """Where a term stands in what was written: a part of one value."""
 
     before: str
     found: str
@@ -177,9 +177,11 @@ def _snippet(text: str, term: str) -> Snippet:
     if at < 0:
         return Snippet("", "", " ".join(text[: 2 * _AROUND].split()))
     end = at + len(term)
-    before = ("…" if at > _AROUND else "") + text[max(0, at - _AROUND) : at]
-    after = text[end : end + _AROUND] + ("…" if len(text) > end + _AROUND else "")
-    return Snippet(" ".join(before.split("\n")), text[at:end], " ".join(after.split("\n")))
+    first, last = text.rfind("\n", 0, at) + 1, text.find("\n", end)
+    line_end = len(text) if last < 0 else last
+    before = ("…" if at - first > _AROUND else "") + text[max(first, at - _AROUND) : at]
+    after = text[end : min(line_end, end + _AROUND)] + ("…" if line_end > end + _AROUND else "")
+    return Snippet(before, text[at:end], after)
 
 
 # -- the index --

@@ -50,12 +50,15 @@ class SentLine:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """How far an event came with one recipient: (words, when) of each step, and what officers there said."""
+    """How far an event came with one recipient: (words, when, whether it is reached) of each step; what was said there.
+
+    A step whose time nobody told is reached all the same where a later one is.
+    """
 
     county: str
     way: str
     state: tuple[str, str]
-    steps: tuple[tuple[str, str | None], ...]
+    steps: tuple[tuple[str, str | None, bool], ...]
     said: tuple[str, ...]
 
 
@@ -189,7 +192,9 @@ def event(ask: Ask) -> Response:
 def _recipient(ask: Ask, shown: ShownEvent, posting: Posting) -> Recipient:
     home, state = ask.desk.home, shown.state(posting)
     way, rule = posting.stamped_way or posting.way, posting.stamped_rule or posting.rule
-    steps = tuple((_(STEPS[name]), at) for name, at in shown.steps(posting).items())
+    reached = list(shown.steps(posting).items())
+    last = max((place for place, (_name, at) in enumerate(reached) if at is not None), default=-1)
+    steps = tuple((_(STEPS[name]), at, place <= last) for place, (name, at) in enumerate(reached))
     said = tuple(receipt_line(home, stage, each) for stage, found in posting.said.items() for each in found)
     mark = {"refused": "warn", "acknowledged": "ok"}.get(state, "")
     if "unopenable" in posting.said:
