@@ -67,7 +67,7 @@ def first(events: Iterator[tuple[str, dict[str, Any]]], name: str) -> dict[str, 
 def card(events: Iterator[tuple[str, dict[str, Any]]], wanted: str) -> str:
     """Wait for the card of an alarm; the feed may learn of it after the stream began."""
     cards = ({each["id"]: each["html"] for each in data["new"]} for name, data in events if name == "state")
-    return next(found[wanted] for found in cards if wanted in found)
+    return str(next(found[wanted] for found in cards if wanted in found))
 
 
 @pytest.fixture

@@ -6,23 +6,30 @@ import json
 import re
 from datetime import datetime
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.desk.writing import Writer
 from tests.schemas.payloads.examples import EXAMPLES
-from tests.world.desk import Browser, DeskWorld
+from tests.world.desk import Browser, DeskWorld, running_desk
 from tests.world.each import each
 from tests.world.simulator import SHOUNING
+from tests.world.station import FIRE, with_a_fire
+from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.items import InboxQuery
 from yizhan.desk.accounts.model import Role
 from yizhan.producers.draft_rows import DraftState
+from yizhan.producers.drafts import parse_draft
 from yizhan.schemas.header import NOTICE, RECEIPT
 from yizhan.schemas.payloads.table import ECO_CRIME, FOREST_FIRE, TYPES
 from yizhan.services.actor import Actor
 from yizhan.services.drafts import find_draft
 from yizhan.services.inbox import list_items
+from yizhan.services.queue import result_of
+from yizhan.services.sealing import seal_draft
+from yizhan.services.stores import open_drafts, open_outbox
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}\u202e'"
 
@@ -244,3 +251,91 @@ def test_a_draft_is_submitted_given_back_and_approved_by_another(desk: DeskWorld
     own = ready(leader, place={"county": desk.county})
     assert own.does("submit").status == 303
     assert "另一位民警签发" in own.does("approve").text
+
+
+@pytest.fixture(scope="module")
+def own(desk: DeskWorld) -> str:
+    """Return the id of a fire that this county has sent."""
+    payload = {**FIRE["payload"], "org_code": "331126000000", "place": {"county": desk.county, "township": "岭头乡"}}
+    content = {**FIRE, "touches": [SHOUNING], "external_ref": "接-自", "payload": payload}
+    with open_outbox(desk.home, desk.county, TerminalPassphrase()) as outbox:
+        return outbox.publish(parse_draft(content)).id
+
+
+def test_an_update_begins_with_the_last_report(desk: DeskWorld, duty: Browser, own: str) -> None:
+    """The matter is named, only later reports are offered, and what was reported last stands there."""
+    writer = Writer.begins(duty, FOREST_FIRE, f"?updates={own}")
+    page = duty.get(f"/drafts/{writer.n}").text
+    assert 'value="goes_on"' in page
+    assert 'value="seen"' not in page
+    state = writer.enters("header.what", "goes_on")
+    assert state["values"]["place.township"] == ["岭头乡"]
+    page = duty.get(f"/drafts/{writer.n}").text
+    assert own in page
+    assert "比上次报告更严重" in page
+    assert any("比上次报告更严重" in line for line in re.findall("<li.*?</li>", state["aside"]))
+    state = writer.enters("header.what", "goes_on", subject=own, worse="true")
+    assert "比上次报告更严重" not in state["aside"]
+    content = find_draft(desk.home, desk.county, writer.n).content
+    assert (content["subject"], content["worse"], content["stage"]) == (own, True, "update")
+
+
+def test_a_matter_to_go_on_with_is_chosen(desk: DeskWorld, duty: Browser, own: str) -> None:
+    """Without a reference the earlier matters are listed; the one that is chosen brings its report."""
+    writer = Writer.begins(duty, FOREST_FIRE)
+    state = writer.enters("header.what", "over")
+    assert "接着哪一件" in state["aside"]
+    state = writer.enters("header.what", "over", subject=own)
+    assert state["values"]["place.township"] == ["岭头乡"]
+    assert find_draft(desk.home, desk.county, writer.n).content["subject"] == own
+
+
+@pytest.mark.parametrize(("how", "word"), [("supersedes", "更正"), ("withdraws", "撤回")])
+def test_what_was_sent_is_corrected_and_withdrawn(
+    desk: DeskWorld, duty: Browser, own: str, how: str, word: str
+) -> None:
+    """It begins with what was sent, names what it is about, and goes to whoever has that."""
+    writer = Writer.begins(duty, FOREST_FIRE, f"?{how}={own}")
+    page = duty.get(f"/drafts/{writer.n}").text
+    assert f"{word} <code>{own}</code>" in page
+    assert "岭头乡" in page
+    preview = duty.get(f"/drafts/{writer.n}/preview")
+    assert preview.status == 200, preview.headers
+    doubts = re.findall(r'name="doubt" value="([a-z_]+)"', preview.text)
+    assert writer.does("send", doubt=doubts).status == 303
+    assert duty.get(f"/new/forest_fire?{how}=331126-20200101aaaa-1").status == 404
+
+
+def test_where_approval_is_required_nobody_sends_his_own(tmp_path: Path) -> None:
+    """The setting takes the button to send away, and a request that sends nevertheless is refused with a sentence."""
+    station = with_a_fire(tmp_path / "home")
+    settings = tmp_path / "home" / "yizhan.toml"
+    before = settings.read_text("utf-8") if settings.exists() else ""
+    settings.write_text(f"{before}\ndesk_requires_approval = true\n", "utf-8")
+    with running_desk(station) as world:
+        writer = ready(world.browser(Role.DUTY), place={"county": world.county})
+        page = writer.browser.get(f"/drafts/{writer.n}/preview").text
+        assert 'action="/drafts/1/submit"' in page
+        assert "/send" not in page
+        doubts = re.findall(r'name="doubt" value="([a-z_]+)"', page)
+        assert "另一位民警签发" in writer.does("send", doubt=doubts).text
+        assert writer.does("submit").status == 303
+        approver = Writer(world.browser(Role.LEADER), writer.n)
+        assert approver.does("approve", doubt=doubts).status == 303
+        assert find_draft(world.home, world.county, writer.n).state is DraftState.QUEUED
+
+
+def test_what_was_sent_is_listed_with_its_event(desk: DeskWorld, duty: Browser) -> None:
+    """Once it is sealed, the draft's pages lead to the event."""
+    writer = ready(duty, place={"county": desk.county})
+    doubts = re.findall(r'name="doubt" value="([a-z_]+)"', duty.get(f"/drafts/{writer.n}/preview").text)
+    assert writer.does("send", doubt=doubts).status == 303
+    with (
+        open_outbox(desk.home, desk.county, TerminalPassphrase()) as outbox,
+        open_drafts(desk.home, desk.county) as drafts,
+    ):
+        seal_draft(desk.home, outbox, drafts, find_draft(desk.home, desk.county, writer.n))
+    sent = result_of(desk.home, desk.county, writer.n)
+    assert sent is not None
+    for path in ("/drafts", f"/drafts/{writer.n}", f"/drafts/{writer.n}/preview"):
+        assert f"/outbox/{sent.event}" in duty.get(path).text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -13,13 +14,19 @@ from typing import Any
 
 import pytest
 
+from tests.desk.writing import Writer
 from tests.world.alliance import Alliance, running_station, settle
 from tests.world.cluster import Cluster
+from tests.world.desk import Browser, desk_of
 from tests.world.processes import YIZHAN
 from tests.world.station import FIRE
 from tests.world.waiting import LIMIT_SECONDS, until
+from yizhan.desk.accounts.model import Role
 from yizhan.schemas import keys
+from yizhan.schemas.payloads.table import FOREST_FIRE
 from yizhan.schemas.quarters import Quarter
+from yizhan.services.home import Home
+from yizhan.services.queue import result_of
 
 SENDER, PARTNER = "350722", "331181"
 
@@ -108,6 +115,37 @@ def test_a_fire_rings_at_the_partner_and_its_acknowledgement_comes_back(desk: De
         return posting["said"].get("acknowledged")
 
     assert until(acknowledged)[0]["payload"]["by"] == {"name": "李四", "badge": "654321"}
+
+
+def test_a_fire_goes_from_one_web_desk_to_another(desk: Desk) -> None:
+    """Written on one county's pages, sealed by its outbox, acknowledged on another's: neither desk holds a key."""
+    home = Home(desk.alliance.home)
+    with desk_of(home, SENDER) as ours, desk_of(home, PARTNER) as theirs:
+        writer = Writer.begins(ours.browser(Role.DUTY), FOREST_FIRE)
+        writer.fills_in(FOREST_FIRE, {**FIRE["payload"], "place": {"county": SENDER}, "external_ref": "值班台-1"})
+        for name, value in (("what", "seen"), ("how_bad", "urgent"), ("touches", PARTNER)):
+            writer.enters(f"header.{name}", value)
+        doubts = re.findall(r'name="doubt" value="([a-z_]+)"', writer.browser.get(f"/drafts/{writer.n}/preview").text)
+        assert writer.does("send", doubt=doubts).status == 303
+        sent = until(lambda: result_of(home, SENDER, writer.n))
+        officer = theirs.browser(Role.DUTY)
+        until(lambda: officer.get(f"/inbox/{sent.event}").status == 200)
+        assert officer.post(f"/inbox/{sent.event}/answer", {"stage": "acknowledged"}).status == 303
+
+        def acknowledged() -> Any:  # noqa: ANN401 -- JSON is any
+            postings = desk.ask("postings", "list", "--county", SENDER)["postings"]
+            return next(each["said"].get("acknowledged") for each in postings if each["id"] == sent.event)
+
+        badge = theirs.people[Role.DUTY].badge
+        assert until(acknowledged)[0]["payload"]["by"] == {"name": theirs.people[Role.DUTY].name, "badge": badge}
+        page = until(lambda: _showing(writer.browser, f"/outbox/{sent.event}", badge))
+        assert "已签收" in page
+
+
+def _showing(browser: Browser, path: str, words: str) -> str | None:
+    """Return a page once it shows some words."""
+    text = browser.get(path).text
+    return text if words in text else None
 
 
 def test_the_bell_rings_through_a_killed_inbox(desk: Desk) -> None:

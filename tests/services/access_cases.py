@@ -222,9 +222,8 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "status.HomeStatus": ("add", "part"),
     "quarters": ("figures_bytes", "partner_of"),
     "queue": (
-        "approve_draft", "queue_content", "queue_draft", "queued", "result_of", "return_draft", "save_draft",
-        "submit_for_review",
-        "take_back",
+        "approve_draft", "last_sent", "queue_content", "queue_draft", "queued", "result_of", "return_draft",
+        "save_draft", "submit_for_review", "take_back",
     ),
     "retention": ("destroy_content", "list_due"),
     "sample": ("make_sample",),

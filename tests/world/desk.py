@@ -81,12 +81,18 @@ class Browser:
 class DeskWorld:
     """A county's desk that runs, with an account for each role."""
 
-    station: Station
     home: Home
     county: str
     accounts: AccountStore
     people: dict[Role, SampleAccount]
     host: str = ""
+    in_memory: Station | None = None
+
+    @property
+    def station(self) -> Station:
+        """The station in memory that brings what arrives; not there where real processes do."""
+        assert self.in_memory is not None
+        return self.in_memory
 
     @property
     def address(self) -> str:
@@ -105,23 +111,43 @@ class DeskWorld:
 
 @contextlib.contextmanager
 def running_desk(station: Station, county: str = QINGYUAN) -> Iterator[DeskWorld]:
+    """Run a county's desk beside a station in memory while the block runs."""
+    with desk_of(Home(station.app.path), county) as world:
+        world.in_memory = station
+        yield world
+
+
+@contextlib.contextmanager
+def desk_of(home: Home, county: str) -> Iterator[DeskWorld]:
     """Run a county's desk while the block runs."""
-    home = Home(station.app.path)
+    with desk_with_accounts(home, county) as world, serving(world):
+        yield world
+
+
+@contextlib.contextmanager
+def desk_with_accounts(home: Home, county: str) -> Iterator[DeskWorld]:
+    """Make the accounts of a county's desk, which ``serving`` runs."""
     path = home.county_folder(county) / ACCOUNTS_FILE
     with AccountStore(path, CHEAP) as accounts:
-        world = DeskWorld(station, home, county, accounts, add_sample_accounts(accounts, utc_now()))
-        listening = Listening(port=0)
-        with contextlib.closing(listen(listening)) as listener:
-            origins = listening.origins(listener)
-            desk = Desk(home, county, accounts, Feed(home, county), origins, allowed=allowed())
-            stop, ready = StopSignal(), threading.Event()
-            serving = (make_app(desk), listener, listening, stop, ready.set)
-            server = threading.Thread(target=serve, args=serving, name="desk")
-            server.start()
-            try:
-                assert ready.wait(30), "the desk does not answer"
-                world.host = origins[0].partition("//")[2]
-                yield world
-            finally:
-                stop.set()
-                server.join(30)
+        yield DeskWorld(home, county, accounts, add_sample_accounts(accounts, utc_now()))
+
+
+@contextlib.contextmanager
+def serving(world: DeskWorld) -> Iterator[None]:
+    """Run the server of a desk while the block runs: on a port of the system's choice, then always on that."""
+    listening = Listening(port=int(world.host.rpartition(":")[2] or 0))
+    with contextlib.closing(listen(listening)) as listener:
+        origins = listening.origins(listener)
+        feed = Feed(world.home, world.county)
+        desk = Desk(world.home, world.county, world.accounts, feed, origins, allowed=allowed())
+        stop, ready = StopSignal(), threading.Event()
+        arguments = (make_app(desk), listener, listening, stop, ready.set)
+        server = threading.Thread(target=serve, args=arguments, name="desk")
+        server.start()
+        try:
+            assert ready.wait(30), "the desk does not answer"
+            world.host = origins[0].partition("//")[2]
+            yield
+        finally:
+            stop.set()
+            server.join(30)

@@ -19,6 +19,7 @@ LINKS: Final[Mapping[str, tuple[str, str]]] = {
     "draft.list": (marked("看草稿"), "/drafts"),
     "draft.new": (marked("拟写"), "/new/{type}?reply_to={reply_to}&updates={updates}"),
     "draft.send": (marked("打开草稿"), "/drafts/{n}"),
+    "draft.show": (marked("打开草稿"), "/drafts/{n}"),
     "draft.withdraw": (marked("撤回"), "/new/{type}?withdraws={id}"),
     "due.list": (marked("看待办"), "/due"),
     "event.reply": (marked("答复"), "/inbox/{id}"),

@@ -127,6 +127,11 @@ class DraftsView(Store):
         row = self._conn.execute("SELECT * FROM sent WHERE n = ?", (n,)).fetchone()
         return None if row is None else SentRecord(row["n"], row["event"], row["author"], row["reviewer"], row["at"])
 
+    def last_sent(self, limit: int) -> tuple[SentRecord, ...]:
+        """List what was sent last, the newest first."""
+        rows = self._conn.execute("SELECT * FROM sent ORDER BY at DESC, n DESC LIMIT ?", (limit,))
+        return tuple(SentRecord(row["n"], row["event"], row["author"], row["reviewer"], row["at"]) for row in rows)
+
     def number_of(self, once: str) -> int | None:
         """Return the number of the draft that a request queued, sent or not."""
         query = "SELECT n FROM drafts WHERE once = :once UNION ALL SELECT n FROM sent WHERE once = :once"

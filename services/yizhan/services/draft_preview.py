@@ -20,6 +20,7 @@ from yizhan.schemas.policy import Decision
 from yizhan.schemas.timestamps import instant
 from yizhan.services.doubts import doubt_sentences, goes_unasked
 from yizhan.services.drafts import DraftFault, check_draft, find_draft, judge_draft
+from yizhan.services.form_words import in_form_words
 from yizhan.services.home import Home
 from yizhan.services.stores import scratch_outbox
 from yizhan.services.uploads import UploadedFile, list_uploads
@@ -65,7 +66,8 @@ def preview_draft(home: Home, county: str, n: int) -> DraftPreview:
     if draft is None:
         return DraftPreview(found, faults, (), False, {}, False, (), files)  # noqa: FBT003 -- in the order of its fields
     judged, now = judge_draft(home, county, draft), utc_now()
-    doubts = tuple(zip((each.value for each in judged.doubts), doubt_sentences(home, judged), strict=True))
+    said = [in_form_words(found.type, each) for each in doubt_sentences(home, judged)]
+    doubts = tuple(zip((each.value for each in judged.doubts), said, strict=True))
     held = not goes_unasked(judged, forced=False)
     try:
         with scratch_outbox(home, county, home.charter, now) as outbox:

@@ -26,6 +26,7 @@ from yizhan.services.drafts import DraftFault, check_draft, judge_draft
 from yizhan.services.form_questions import THREAD, WORSE
 from yizhan.services.form_sheet import FormSheet
 from yizhan.services.form_sheet_questions import HEADER, form_name
+from yizhan.services.form_words import in_form_words
 from yizhan.services.home import Home
 
 _BESIDE: Final[Mapping[Doubt, str]] = {
@@ -119,7 +120,7 @@ def _doubts(home: Home, sheet: FormSheet, sound: Mapping[str, Any]) -> tuple[She
     judged = judge_draft(home, sheet.context.county, draft)
     held = not goes_unasked(judged, forced=False)
     return tuple(
-        SheetDoubt(doubt.value, _BESIDE.get(doubt, ""), sentence, held)
+        SheetDoubt(doubt.value, _BESIDE.get(doubt, ""), in_form_words(sheet.type, sentence), held)
         for doubt, sentence in zip(judged.doubts, doubt_sentences(home, judged), strict=True)
     )
 

@@ -245,6 +245,14 @@ class FormSheet(SheetQuestions):
                     del self.payload[name]
         self._save()
 
+    def _take_over(self, report: Mapping[str, Any]) -> None:
+        """Begin with what a report said, also where ``fill_in`` wrote what is known of every event."""
+        reported = report.get("payload", {})
+        for name in ("place", "contact"):
+            if name not in self.asked and name in reported and len(self.payload.get(name, {})) == 1:
+                del self.payload[name]
+        super()._take_over(report)
+
     # -- begun --
 
     def fill_in(self, actor: Actor) -> None:

@@ -61,6 +61,12 @@ def result_of(home: Home, county: str, n: int) -> SentRecord | None:
         return None if drafts is None else drafts.sent_as(n)
 
 
+def last_sent(home: Home, county: str, limit: int = 20) -> tuple[SentRecord, ...]:
+    """List the drafts that were sent last, the newest first."""
+    with read_drafts(home, county) as drafts:
+        return () if drafts is None else drafts.last_sent(limit)
+
+
 # -- what an officer does --
 
 

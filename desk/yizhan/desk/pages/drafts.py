@@ -24,7 +24,7 @@ from yizhan.services.form_faults import sheet_state
 from yizhan.services.form_sheet import Answer, FormSheet, SameFieldChanged, begin_sheet, open_sheet
 from yizhan.services.form_text import draft_note, note_lines, summary_of
 from yizhan.services.labels import error_sentence, short_type, type_name
-from yizhan.services.queue import result_of
+from yizhan.services.queue import last_sent, result_of
 from yizhan.services.uploads import list_uploads
 
 WRITERS: Final = OFFICE
@@ -145,8 +145,9 @@ def enter(ask: Ask) -> Response:
     answer = Answer(form.get("name", ""), ask.values("value"), _whole(form.get("version")), seen, more)
     try:
         with open_sheet(desk.home, desk.county, number(ask)) as sheet:
+            merged = sheet.version != answer.version
             notes = [line for note in sheet.enter(answer) for line in note_lines(note, sheet.context.members)]
-            return _state(ask, sheet, notes)
+            return _state(ask, sheet, notes, merged=merged)
     except SameFieldChanged as error:
         said = {"sentence": error_sentence(error), "name": error.name, "theirs": error.theirs, "version": error.version}
         return JSONResponse(said, 409)
@@ -164,12 +165,13 @@ def rows(ask: Ask) -> Response:
         return _state(ask, sheet, [])
 
 
-def _state(ask: Ask, sheet: FormSheet, notes: list[str]) -> Response:
+def _state(ask: Ask, sheet: FormSheet, notes: list[str], *, merged: bool = False) -> Response:
     view, state = form_view(sheet), sheet_state(ask.desk.home, sheet)
     stored = find_draft(ask.desk.home, ask.desk.county, sheet.n)
     return JSONResponse(
         {
             "version": sheet.version,
+            "merged": merged,
             "saved": ask.desk.home.local_time(stored.changed)[11:],
             "shape": view.shape,
             "values": {name: sheet.values(name) for name in view.names()},
@@ -192,7 +194,8 @@ def drafts(ask: Ask) -> Response:
     """List the drafts, those that wait for somebody first."""
     order = {"review": 0, "refused": 1, "writing": 2, "queued": 3}
     found = sorted(list_drafts(ask.desk.home, ask.desk.county), key=lambda each: (order[each.state], -each.n))
-    return ask.page("drafts.html", drafts=[draft_row(each) for each in found])
+    sent = last_sent(ask.desk.home, ask.desk.county)
+    return ask.page("drafts.html", drafts=[draft_row(each) for each in found], sent=sent)
 
 
 def draft_row(each: StoredDraft) -> DraftRow:

@@ -19,7 +19,8 @@
         return { color: css('--map-border'), weight: ours ? 2 : 1, fillColor: css(ours ? '--map-ours' : '--map-land'), fillOpacity: 1 };
       } }).addTo(map);
       var own = layer.getLayers().find(function (each) { return String(each.feature.properties.code || each.feature.id || '') === box.dataset.county; });
-      layer.eachLayer(function (each) { if (box.dataset.members.split(' ').indexOf(String(each.feature.properties.code || '')) >= 0) { each.bindTooltip(each.feature.properties.name || '', { permanent: true, direction: 'center', className: 'mapname' }); } });
+      var names = JSON.parse(box.dataset.members);
+      layer.eachLayer(function (each) { var name = names[String(each.feature.properties.code || '')]; if (name) { each.bindTooltip(name, { permanent: true, direction: 'center', className: 'mapname' }); } });
       map.fitBounds((own || layer).getBounds(), { padding: [8, 8] });
       mark();
     }).catch(function () { /* the field takes coordinates without the map */ });

@@ -1,11 +1,11 @@
 /* A draft: each field is sent when it is left, and while it is typed at most once a second; the server alone judges.
    Rule 1: what is not stored yet lies in sessionStorage, keyed by the draft, until the server has it.
-   Rule 2: one request at a time, in the order of the answers; a field that is being typed is never written over. */
+   Rule 2: what the server understood stands in a field once it is left. One request at a time, in the order of the answers; a field that is being typed in is never written over. */
 (function () {
   'use strict';
   var head = document.getElementById('draft'), words = head.dataset, n = words.n, box = document.getElementById('formbox'), saved = document.getElementById('saved');
   var KEY = 'yz-draft-' + location.host + '-' + n, TYPING_MS = 1000, RETRY_MS = 2000;
-  var version = 0, shape = '', known = {}, unsent = {}, queue = [], sending = false, timer = 0, composing = false, started = 0;
+  var version = 0, shape = '', known = {}, unsent = {}, queue = [], sending = false, timer = 0, composing = false, started = 0, waiting = {};
 
   function form() { return document.getElementById('form'); }
   function all(selector, within) { return Array.prototype.slice.call((within || box).querySelectorAll(selector)); }
@@ -23,8 +23,13 @@
   }
   function write(field, values) {
     all('[data-v="value"]', field).forEach(function (each) {
-      if (each.type === 'radio' || each.type === 'checkbox') { each.checked = values.indexOf(each.value) >= 0 || (each.value === '' && !values.length); } else { each.value = values.length ? values.join('\n') : ''; }
+      if (each.type === 'radio' || each.type === 'checkbox') { each.checked = values.indexOf(each.value) >= 0 || (each.value === '' && !values.length); } else if (each.value !== values.join('\n')) {
+        each.value = values.join('\n');
+        var datum = field.querySelector('[data-v="datum"]');
+        if (datum && values.length) { datum.value = 'WGS84'; } /* what the server has is converted */
+      }
     });
+    delete waiting[field.dataset.field];
   }
   function begin() {
     version = Number(form().dataset.version); shape = form().dataset.shape; known = {};
@@ -90,11 +95,11 @@
     Object.keys(state.values).forEach(function (each) {
       var field = wrapper(each);
       if (!field || unsent[each] || same(known[each], state.values[each])) { return; }
-      var typing = field.contains(document.activeElement) && /^(text|textarea)$/.test(document.activeElement.type) && each !== name;
-      if (!typing) { write(field, state.values[each]); }
+      if (field.contains(document.activeElement) && /^(text|textarea)$/.test(document.activeElement.type)) { waiting[each] = state.values[each]; } else { write(field, state.values[each]); }
       known[each] = state.values[each];
       if (each !== name) { others += 1; }
     });
+    if (others && state.merged) { say(words.changed.replace('{n}', others), 'warn'); }
     show('e-', 'has-err', state.faults); show('d-', 'has-doubt', state.doubts);
     var field = wrapper(name), note = field && field.querySelector('[data-notes]');
     if (note) { note.textContent = state.notes.join(' '); }
@@ -120,7 +125,7 @@
       all('details').forEach(function (each, place) { if (open[place]) { each.open = true; } });
       Object.keys(unsent).forEach(function (each) { var field = wrapper(each); if (field) { write(field, unsent[each].values); } });
       var target = id ? document.getElementById(id) : name ? all('[name="' + name + '"]').find(function (one) { return one.value === value; }) : null;
-      if (target) { target.focus({ preventScroll: true }); }
+      if (target) { target.focus({ preventScroll: true }); if (target.setSelectionRange && /^(text|textarea)$/.test(target.type)) { target.setSelectionRange(target.value.length, target.value.length); } }
       document.dispatchEvent(new CustomEvent('yz-form'));
       if (after) { after(); }
     });
@@ -154,7 +159,11 @@
   box.addEventListener('compositionend', function (event) { composing = false; changed(event.target, false); });
   box.addEventListener('input', function (event) { if (!composing && /^(text|textarea)$/.test(event.target.type)) { changed(event.target, false); } });
   box.addEventListener('change', function (event) { changed(event.target, true); });
-  box.addEventListener('focusout', function () { if (Object.keys(unsent).length) { send(); } });
+  box.addEventListener('focusout', function (event) {
+    var field = event.target.closest('[data-field]'), name = field && field.dataset.field;
+    if (name && waiting[name] && !unsent[name] && !field.contains(event.relatedTarget)) { write(field, waiting[name]); }
+    if (Object.keys(unsent).length) { send(); }
+  });
   box.addEventListener('submit', function (event) { event.preventDefault(); });
   box.addEventListener('keydown', function (event) { if (event.key === 'Enter' && /^(text|radio|checkbox|select-one)$/.test(event.target.type || '')) { event.preventDefault(); } });
   box.addEventListener('click', function (event) {
