@@ -20,6 +20,7 @@ GIVEN: dict[str, str] = {
     "event_text.event_rows": "words for an event that show_event returned",
     "handover_text.handover_lines": "words for what hand_over returned",
     "item_text.content_rows": "words for an event that its caller showed",
+    "item_text.changes": "compares payloads that its caller showed",
     "item_text.arrival_line": "words for an item that its caller showed",
     "item_text.item_actions": "what can be done with an item that its caller showed",
     "item_text.way_words": "words for a rule of the charter",

@@ -42,7 +42,7 @@ from yizhan.services.envelopes import open_envelope
 from yizhan.services.export import ExportQuery, export_tables
 from yizhan.services.handover import hand_over
 from yizhan.services.inbox import OfficerAnswer, answer_item, list_items, show_item
-from yizhan.services.inbox_files import list_item_files, save_item_files
+from yizhan.services.inbox_files import list_item_files, open_item_file, save_item_files
 from yizhan.services.matters import prepare_countersignature, show_matter
 from yizhan.services.obligations import complete_decision, compose_completion, list_obligations, officers_answers
 from yizhan.services.outbox import list_postings, show_event
@@ -80,6 +80,11 @@ CONTENT: dict[str, Example] = {
     ),
     "inbox_files.save_item_files": Example(
         lambda it: save_item_files(it.home, QINGYUAN, it.fire, None, it.folder, it.actor),
+        lambda it: (it.fire, "map.txt"),
+        "exported",
+    ),
+    "inbox_files.open_item_file": Example(
+        lambda it: open_item_file(it.home, QINGYUAN, it.fire, "map.txt", it.actor)[1].close(),
         lambda it: (it.fire, "map.txt"),
         "exported",
     ),
