@@ -234,6 +234,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "retention": ("destroy_content", "list_due"),
     "sample": ("make_sample",),
     "sample_files": ("write_samples",),
+    "searching": ("search_terms",),
     "sealing": ("seal_draft",),
     "sealing.DraftSealer": ("work",),
     "sending": ("open_sender",),

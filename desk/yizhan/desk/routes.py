@@ -16,7 +16,10 @@ from yizhan.desk.pages import (
     inbox,
     item,
     item_sending,
+    matters,
+    outbox,
     outlines,
+    search,
     self_test,
     sending,
     sign_in,
@@ -46,6 +49,9 @@ PAGES: Final[tuple[Page, ...]] = (
     *tables.PAGES,
     *outlines.PAGES,
     *wall.PAGES,
+    *search.PAGES,
+    *outbox.PAGES,
+    *matters.PAGES,
 )
 
 
