@@ -17,7 +17,7 @@ from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.desk.accounts.model import Role
 from yizhan.desk.guard import DOWNLOAD_POLICY
 from yizhan.desk.pages.inbox import ROWS
-from yizhan.producers.draft_rows import DraftState
+from yizhan.producers.draft_rows import DraftState, StoredDraft
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime import access_log
 from yizhan.services.queue import queued
@@ -191,7 +191,7 @@ def test_a_reply_is_shown_and_then_queued_once(case: Case, desk: DeskWorld, duty
     assert desk.browser(Role.ANALYST).post(path, given).status == 403
 
 
-def _queued(desk: DeskWorld, kind: str) -> list[object]:
+def _queued(desk: DeskWorld, kind: str) -> list[StoredDraft]:
     return [each for each in queued(desk.home, QINGYUAN) if (each.type, each.state) == (kind, DraftState.QUEUED)]
 
 

@@ -24,11 +24,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from yizhan.consumers import destruction, followups, items, metrics, receipts, shown
+from yizhan.consumers import destruction, followups, gaps, items, metrics, receipts, shown
 from yizhan.consumers.arrivals import Arrived, Kind, ReceiveOutcome
 from yizhan.consumers.checkpoints import LONGEST_PAGES
 from yizhan.consumers.checks import FOLLOWUP, Examined, Reader, SignedEvent, Unverified, examine
-from yizhan.consumers.gaps import gaps as lane_gaps
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.outbox_port import OutboxPort
@@ -289,7 +288,7 @@ class Inbox(InboxView):
         now = self.clock()
         with self._reading() as conn:
             metrics.RINGING.set(conn.execute("SELECT count(*) FROM items WHERE state = 'ringing'").fetchone()[0])
-            lost = [gap for gap in islice(lane_gaps(conn), _MOST_GAPS) if gap.kind != "waiting"]
+            lost = [gap for gap in islice(gaps.gaps(conn), _MOST_GAPS) if gap.kind != "waiting"]
             found = list(followups.counts(conn, self.county, written(now)))
         for lane in ("prompt", "digest"):
             metrics.GAPS.labels(lane).set(sum(gap.lane == lane for gap in lost))

@@ -18,7 +18,7 @@ from yizhan.runtime.store import SharedStore, open_store, transaction
 
 _TRIGRAM: Final = 3
 _A_MILLISECOND: Final = 4096
-"""Numbers of documents that one millisecond has: the order of numbers is the order of time, whatever was added first."""
+"""Numbers of documents that one millisecond has: numbers are in the order of time, whatever was added first."""
 
 MIGRATIONS: Final = (
     """
