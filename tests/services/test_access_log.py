@@ -97,9 +97,6 @@ CONTENT: dict[str, Example] = {
     "outbox.list_postings": Example(
         lambda it: list_postings(it.home, QINGYUAN, OutboxQuery(), 0, it.actor), lambda it: (it.own,), "listed"
     ),
-    "searching.search": Example(
-        lambda it: search(it.home, QINGYUAN, MARKER, InboxQuery(), it.actor), lambda it: (it.fire, it.plan), "listed"
-    ),
     "outbox.show_event": Example(
         lambda it: show_event(it.home, QINGYUAN, it.own, it.actor), lambda it: (it.own,), "opened"
     ),

@@ -81,7 +81,7 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Books:
 
 
 @pytest.fixture
-def changing(tmp_path: Path) -> Iterator[Books]:
+def changing(tmp_path: Path) -> Books:
     """Return a home that a test may change."""
     return make_books(tmp_path / "home")
 

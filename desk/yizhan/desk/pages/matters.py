@@ -88,7 +88,7 @@ def _reached(ask: Ask, event_id: str, found: Timeline) -> str:
     """Say how far an own event came with each recipient."""
     said = []
     for county, steps in found.progress.get(event_id, {}).items():
-        last = next((name for name in reversed(steps) if steps[name] is not None), "queued")
+        last = next((name for name in reversed(list(steps)) if steps[name] is not None), "queued")
         said.append(f"{ask.desk.home.member_name(county).partition(' ')[2]} {_(STEPS[last])}")
     return "；".join(said)
 
