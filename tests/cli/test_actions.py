@@ -11,10 +11,10 @@ import pytest
 
 from tests.world.command import run
 from tests.world.simulator import QINGYUAN, SHOUNING
-from yizhan.cli.actions import COMMANDS, command_of
 from yizhan.cli.main import main
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import speaking
+from yizhan.services.commands import COMMANDS, command_of
 from yizhan.services.sample import make_sample
 
 PARAMS = {

@@ -14,7 +14,6 @@ from tests.schemas.payloads.examples import PLAN
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import Station, publish
-from yizhan.cli.actions import command_of
 from yizhan.cli.main import main
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.arrivals import Arrived
@@ -25,6 +24,7 @@ from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.sample import sample_policy
 from yizhan.schemas.timestamps import written
 from yizhan.services.actor import Actor
+from yizhan.services.commands import command_of
 from yizhan.services.home import Home
 from yizhan.services.obligation_text import rule_discharge_text, time_left
 from yizhan.services.obligations import MOST_ANSWERED, find_obligations, officers_answers, rule_action

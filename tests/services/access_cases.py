@@ -110,7 +110,9 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     ),
     "charter_requests": ("make_request", "newest_reader", "read_ladder", "registered_kids"),
     "contract": ("json_schema", "json_schemas"),
-    "key_admin": ("destroy_key", "generate_keys", "own_keys", "retired_key"),
+    "key_admin": ("destroy_key", "generate_keys", "own_keys", "registered_keys", "retired_key"),
+    "equipment": ("county_equipment",),
+    "commands": ("command_of",),
     "ledger": (
         "cosigner_path", "cosigning_key_source", "ledger_folder", "ledger_key_source", "open_cosigner", "read_mirror",
         "open_statements",

@@ -32,6 +32,7 @@ from yizhan.runtime.errors import StoreError
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.actor import Actor
+from yizhan.services.agenda import events_about, planned_patrols
 from yizhan.services.audit import AuditSources, explain_event
 from yizhan.services.bulletin_editing import bulletin_file, open_editor, read_editor, save_text
 from yizhan.services.bulletin_quarters import list_quarters
@@ -147,6 +148,14 @@ CONTENT: dict[str, Example] = {
     ),
     "obligations.list_obligations": Example(
         lambda it: list_obligations(it.home, QINGYUAN, it.actor, it.now), lambda it: (it.minutes,), "listed"
+    ),
+    "agenda.events_about": Example(
+        lambda it: events_about(it.home, QINGYUAN, [it.fire, it.minutes], it.actor),
+        lambda it: (it.fire, it.minutes),
+        "listed",
+    ),
+    "agenda.planned_patrols": Example(
+        lambda it: planned_patrols(it.home, QINGYUAN, it.actor), lambda it: (it.plan,), "listed"
     ),
     "obligations.officers_answers": Example(
         lambda it: officers_answers(it.home, QINGYUAN, [it.own], it.actor), lambda it: (it.own,), "listed"

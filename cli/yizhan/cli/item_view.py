@@ -12,12 +12,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from yizhan.cli.actions import command_of
 from yizhan.cli.output import fields_of
 from yizhan.consumers.items import Item
 from yizhan.schemas.i18n import _
 from yizhan.schemas.invisible import escaped
 from yizhan.schemas.payloads.letters import header_facts
+from yizhan.services.commands import command_of
 from yizhan.services.home import Home
 from yizhan.services.inbox import ShownItem
 from yizhan.services.item_text import is_pressing, item_actions, item_details, letter_line

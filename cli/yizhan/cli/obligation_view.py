@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from yizhan.cli.actions import command_of
 from yizhan.cli.output import fields_of, print_table, say, tell
 from yizhan.consumers.followups import Obligation
 from yizhan.schemas.i18n import _, join_list
 from yizhan.schemas.matters import CountyAnswer
+from yizhan.services.commands import command_of
 from yizhan.services.home import Home
 from yizhan.services.obligation_text import (
     answer_line,

@@ -238,6 +238,11 @@ class InboxView(OwnedStore):
         with self._reading() as conn:
             return tuple(exported_items(conn)), tuple(exported_digests(conn)), tuple(exported_lanes(conn))
 
+    def lanes(self) -> tuple[ExportedLane, ...]:
+        """List the lanes to us: what was announced, what came."""
+        with self._reading() as conn:
+            return tuple(exported_lanes(conn))
+
     def obligations(self, *, everything: bool = False) -> tuple[Obligation, ...]:
         """List obligations, ours and theirs, ordered by due date; ended ones only on request."""
         with self._reading() as conn:

@@ -22,7 +22,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from yizhan.cli.actions import command_of
 from yizhan.consumers.inbox import Inbox
 from yizhan.demo import phones
 from yizhan.deploy.broker import Broker
@@ -39,6 +38,7 @@ from yizhan.schemas import topics
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.schemas.keys import SigningKey, load_signing
+from yizhan.services.commands import command_of
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
 from yizhan.services.processes import HomeProcess, home_processes

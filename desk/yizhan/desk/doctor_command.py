@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import click
 
-from yizhan.cli.actions import command_of
 from yizhan.cli.click_options import county_option, json_option, option, single_command
 from yizhan.cli.context import current_home
 from yizhan.cli.output import print_json, tell
@@ -15,6 +14,7 @@ from yizhan.desk.checks import Finding, State, check_desk
 from yizhan.desk.serving import Listening
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, marked
+from yizhan.services.commands import command_of
 from yizhan.services.processes import desk_port
 
 _MARKS: Final[dict[State, str]] = {"good": "✓", "bad": "✗", "unknown": "?"}

@@ -11,8 +11,12 @@ from yizhan.desk.pages import (
     audit,
     audit_books,
     bulletins,
+    calendar,
+    console,
     drafts,
+    due,
     duty,
+    engine,
     inbox,
     item,
     item_sending,
@@ -52,6 +56,10 @@ PAGES: Final[tuple[Page, ...]] = (
     *search.PAGES,
     *outbox.PAGES,
     *matters.PAGES,
+    *console.PAGES,
+    *due.PAGES,
+    *calendar.PAGES,
+    *engine.PAGES,
 )
 
 

@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from chinese_calendar import constants, is_workday
+from chinese_calendar import Holiday, constants, get_holiday_detail, is_workday
 
 OFFICE_OPENS: Final = time(9)
 """When a reminder of a term in days is given."""
@@ -35,6 +35,18 @@ def working_day(day: date) -> bool:
     (False, True)
     """
     return is_workday(day) if holidays_known(day.year) else day.weekday() < _SATURDAY
+
+
+def holiday_name(day: date) -> str:
+    """Return what a public holiday is called in Chinese; empty for a day that is none, or that nobody has announced.
+
+    >>> holiday_name(date(2026, 10, 1)), holiday_name(date(2026, 11, 24))
+    ('国庆节', '')
+    """
+    if not holidays_known(day.year) or is_workday(day):
+        return ""
+    _free, name = get_holiday_detail(day)
+    return "" if name is None else str(Holiday(name).chinese)
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -8,7 +8,7 @@ Rule 3: a key is destroyed only after the charter ended it: what was sealed to i
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -140,12 +140,19 @@ def _registered(charter: Charter, owner: str) -> dict[str, RegisteredKey[Any]]:
         return dict(charter.postmark)
     if owner == LEDGER:
         return {**charter.ledger, **charter.ledger_mldsa}
-    lists: tuple[Mapping[str, Mapping[str, RegisteredKey[Any]]], ...] = (
-        charter.signing,
-        charter.sealing,
-        charter.cosigning,
+    return {kid: entry for _role, kid, entry in registered_keys(charter, owner)}
+
+
+def registered_keys(charter: Charter, county: str) -> Iterator[tuple[str, str, RegisteredKey[Any]]]:
+    """Yield role, kid and entry of every key that a charter names for a county."""
+    lists: tuple[tuple[str, Mapping[str, Mapping[str, RegisteredKey[Any]]]], ...] = (
+        ("sign", charter.signing),
+        ("seal", charter.sealing),
+        ("cosign", charter.cosigning),
     )
-    return {kid: entry for each in lists for kid, entry in each.get(owner, {}).items()}
+    for role, found in lists:
+        for kid, entry in found.get(county, {}).items():
+            yield role, kid, entry
 
 
 def _role(role: str, owner: str) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from yizhan.charter.signing import Signing
-from yizhan.cli.actions import command_of
 from yizhan.cli.asking import interactive, require_yes
 from yizhan.cli.click_options import FILE, FOLDER, MOMENT, NEW_FILE, Group, OneOf, county_option, json_option, option
 from yizhan.cli.commands.charter_reading import log, replay, show, verify
@@ -31,6 +30,7 @@ from yizhan.services.charter_ceremony import (
     sign_draft,
 )
 from yizhan.services.charter_requests import KeyRequestOptions, make_request, read_ladder
+from yizhan.services.commands import command_of
 from yizhan.services.errors import ServiceError
 from yizhan.services.files import already_there, write_new
 

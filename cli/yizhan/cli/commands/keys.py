@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import click
 
-from yizhan.cli.actions import command_of
 from yizhan.cli.asking import require_yes
 from yizhan.cli.click_options import Group, county_option, json_option, option
 from yizhan.cli.context import current_home
@@ -16,6 +15,7 @@ from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.topics import STATION
+from yizhan.services.commands import command_of
 from yizhan.services.key_admin import LEDGER, NewKey, OwnKey, destroy_key, generate_keys, own_keys, retired_key
 from yizhan.services.labels import KEY_ROLES, KEY_STATES
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from yizhan.cli.actions import command_of
 from yizhan.cli.click_options import (
     MOMENT,
     Group,
@@ -32,6 +31,7 @@ from yizhan.runtime.folders import private_file
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.books import export_book
+from yizhan.services.commands import command_of
 from yizhan.services.event_text import event_rows, files_waiting_line, progress_name, sending_lines, waiting_line
 from yizhan.services.home import Home
 from yizhan.services.labels import reason_name, type_name

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from yizhan.cli.actions import command_of, with_action
+from yizhan.cli.actions import with_action
 from yizhan.cli.click_options import Whole, json_option, option, single_command
 from yizhan.cli.context import current_home
 from yizhan.cli.longrun import stopping
@@ -19,6 +19,7 @@ from yizhan.cli.screen import progress
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.services.bell import counties_without_bell
+from yizhan.services.commands import command_of
 from yizhan.services.processes import ProcessState, last_lines, log_files, new_text, start_action
 from yizhan.services.progress import Progress
 

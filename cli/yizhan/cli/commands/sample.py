@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from yizhan.cli.actions import command_of
 from yizhan.cli.click_options import Group, OneOf, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.output import print_json, tell
@@ -11,6 +10,7 @@ from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.sample import SIX, TWO
+from yizhan.services.commands import command_of
 from yizhan.services.sample import make_sample
 from yizhan.services.sample_files import write_samples
 

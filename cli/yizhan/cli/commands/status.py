@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from yizhan.cli.actions import command_of
 from yizhan.cli.click_options import county_option, json_option, single_command
 from yizhan.cli.context import current_home
 from yizhan.cli.output import fields_of, print_json, print_pairs, print_table, tell
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.invisible import escaped
+from yizhan.services.commands import command_of
 from yizhan.services.home import Home
 from yizhan.services.status import HomeStatus, Problem, home_status
 

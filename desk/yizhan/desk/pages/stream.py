@@ -112,7 +112,7 @@ class _Stream:
                         "grade": each.grade,
                         "at": each.at,
                         "drill": each.drill,
-                        "say": f"{home.member_name(each.county)} {each.title}",
+                        "say": f"{home.member_name(each.county).partition(' ')[2]} {each.title}",
                         "html": self._ask.render("alarm.html", card=each),
                     }
                     for each in cards

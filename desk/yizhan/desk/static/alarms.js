@@ -1,8 +1,8 @@
 /* The duty page: cards of what rings. A card is signed for in two steps; a double click signs nothing. */
 (function () {
   'use strict';
-  var yz = window.yz, words = document.body.dataset, list = document.getElementById('alarms'), unreported = [], reporting = 0, beyond = document.getElementById('beyond');
-  var DEAF_MS = 400, BACK_MS = 20000, AGAIN_MS = 8000;
+  var yz = window.yz, words = document.body.dataset, list = document.getElementById('alarms'), beyond = document.getElementById('beyond');
+  var DEAF_MS = 400, BACK_MS = 20000;
 
   function cards() { return Array.prototype.slice.call(list.querySelectorAll('.alarm')); }
   function ringing() { return cards().filter(function (each) { return !each.hasAttribute('data-signed'); }); }
@@ -21,43 +21,22 @@
   }
   function sort() { if (!confirming()) { ringing().sort(function (a, b) { return before(a, b) ? -1 : 1; }).forEach(function (each) { list.insertBefore(each, list.querySelector('[data-signed]')); }); } }
   function take(state) {
-    var rings = new Set(state.ringing), painted = [], drill = true;
+    var rings = new Set(state.ringing), fresh = [];
     state.new.forEach(function (each) {
       if (card(each.id) && !card(each.id).hasAttribute('data-signed')) { return; }
       if (card(each.id)) { card(each.id).remove(); }
-      insert(made(each.html));
-      drill = drill && each.drill; painted.push(each);
+      insert(made(each.html)); fresh.push(each);
     });
     if (!state.more) { ringing().forEach(function (each) { if (!rings.has(each.dataset.id)) { ended(each, state.gone.find(function (one) { return one.id === each.dataset.id; })); } }); }
     beyond.hidden = state.count <= state.ringing.length;
     beyond.textContent = beyond.dataset.words.replace('{n}', state.count - state.ringing.length);
-    current(); quiet(); ages(painted.map(function (each) { return card(each.id); }));
-    if (painted.length) {
-      var heard = yz.ring(drill ? 'drill' : 'alarm');
-      yz.say(words.said.replace('{what}', painted.slice(0, 3).map(function (each) { return each.say; }).join('；')));
-      if (yz.wasLost()) { yz.filled(painted.length); }
-      requestAnimationFrame(function () { painted.forEach(function (each) { unreported.push(each.id); }); if (!reporting) { reporting = setTimeout(function () { reporting = 0; report(unreported.splice(0), heard); }, 200); } });
-    }
+    current(); quiet(); ages(fresh.map(function (each) { return card(each.id); }));
   }
-  yz.filled = function (n) {
-    var note = document.createElement('p');
-    note.className = 'notice'; note.textContent = words.filled.replace('{n}', n);
-    list.parentNode.insertBefore(note, list);
-    setTimeout(function () { note.remove(); }, 10000);
-  };
   function ended(element, end) {
     element.classList.remove('ask-now'); element.classList.add('signed'); element.setAttribute('data-signed', '');
     element.querySelector('.do').textContent = end ? end.words : '';
     setTimeout(function () { element.remove(); quiet(); }, 15000);
   }
-  function report(ids, heard) {
-    var form = new URLSearchParams();
-    ids.forEach(function (id) { form.append('shown', id); });
-    form.append('audible', heard ? '1' : '0');
-    fetch('/console', { method: 'POST', body: form, headers: { 'HX-Request': 'true' }, credentials: 'same-origin' }).catch(function () { /* the line is lost: that is said elsewhere */ });
-  }
-  setInterval(function () { if (!yz.isLost()) { report([], yz.sound.audible()); } }, 20000);
-  setInterval(function () { if (!yz.isLost() && ringing().length) { yz.ring(ringing().every(function (each) { return each.dataset.drill === '1'; }) ? 'drill' : 'alarm'); } }, AGAIN_MS);
 
   /* -- what is quiet is proven -- */
   var lamps = {};
@@ -69,6 +48,7 @@
     if (!proven) { box.querySelector('[data-quiet-why]').textContent = ['lamp-line', 'lamp-in', 'lamp-sound'].map(function (id) { return document.querySelector('#' + id + ' b').textContent; }).join('；'); }
   }
   function ages(some) {
+    if (yz.isLost()) { return; }
     (some || ringing()).forEach(function (each) {
       var minutes = 0, next = null, element = each.querySelector('[data-age]');
       each.querySelectorAll('[data-age]').forEach(function (one) { minutes = (yz.now() - Date.parse(one.dataset.age)) / 60000; one.textContent = yz.span(minutes * 60000); });
@@ -128,10 +108,13 @@
     event.preventDefault();
     if (!event.target.querySelector('[data-confirm]').disabled) { send(event.target); }
   });
-  yz.on('lost', function (is) {
+  function lost(is) {
     if (is) { release(); }
+    list.querySelectorAll('[data-rang]').forEach(function (each) { each.textContent = is ? words.rangLost : words.rang; });
+    if (is) { list.querySelectorAll('[data-next]').forEach(function (each) { each.textContent = words.nextLost; }); } else { ages(); }
     list.querySelectorAll('[data-sign]').forEach(function (each) { each.disabled = is; each.dataset.words = each.dataset.words || each.innerHTML; each.innerHTML = is ? words.stopped : each.dataset.words; });
-  });
+  }
+  yz.on('lost', lost);
 
   /* -- keys: J and K go, A signs, Enter confirms (the button has the focus), Esc goes back -- */
   var at = null;

@@ -3,8 +3,8 @@
    Rule 2: nothing here decides anything: what a page shows comes from the server, what is said goes to the server. */
 (function () {
   'use strict';
-  var LOST_MS = 8000, body = document.body, words = body.dataset, listeners = {};
-  var offset = 0, lastBeat = 0, beat = null, lost = false, lostAt = 0, wasLost = false, ringing = 0, port = null;
+  var LOST_MS = 8000, SILENT_S = 11, body = document.body, words = body.dataset, listeners = {};
+  var offset = 0, began = Date.now(), lastBeat = 0, beat = null, lost = false, lostAt = 0, ringing = 0, port = null, attempts = 0;
   var yz = window.yz = { on: on, say: say, now: now, sound: null, isLost: function () { return lost; } };
 
   function $(id) { return document.getElementById(id); }
@@ -28,25 +28,29 @@
       window.addEventListener('pagehide', function () { port.postMessage('bye'); });
       window.addEventListener('pageshow', function (event) { if (event.persisted) { location.reload(); } });
     } else {
-      var source = new EventSource('/live');
+      var source = new EventSource('/live'), failed = 0;
+      source.onerror = function () { failed += 1; take('try', { n: failed }); };
+      source.onopen = function () { failed = 0; };
       ['state', 'beat', 'end'].forEach(function (name) {
         source.addEventListener(name, function (event) { take(name, JSON.parse(event.data)); });
       });
     }
   }
   function take(name, data, old) {
-    if (!old) { lastBeat = Date.now(); }
+    if (!old && name !== 'try') { lastBeat = Date.now(); }
     if (name === 'beat') {
       beat = data;
       if (!old) { offset = Date.parse(data.at) - Date.now(); found(); }
       count(data.count); lamps();
     }
     if (name === 'state') {
-      found(); count(data.count); emit('state', data);
+      if (!old) { found(); }
+      count(data.count); data.old = Boolean(old); emit('state', data);
       if (window.htmx) { window.htmx.trigger(body, 'desk-changed'); }
     }
+    if (name === 'try') { attempts = data.n; tries(); if (attempts % 4 === 2) { emit('try', data); } return; }
     if (name === 'end') { location.reload(); }
-    emit(name, data);
+    if (name !== 'state') { emit(name, data); }
   }
   function count(n) {
     ringing = n;
@@ -66,19 +70,19 @@
 
   /* -- lost and found -- */
   function lose() {
-    lost = wasLost = true; lostAt = lastBeat || Date.now();
+    lost = true; lostAt = lastBeat || began;
     document.querySelectorAll('[data-lost-at]').forEach(function (each) { each.textContent = $('clock').textContent; });
     body.classList.add('is-lost'); $('lost').hidden = false;
     if ($('asof')) { $('asof').hidden = false; }
-    ringWords(); title(); lamps(); emit('lost', true);
+    tries(); ringWords(); title(); lamps(); emit('lost', true);
   }
   function found() {
     if (!lost) { return; }
-    lost = false; body.classList.remove('is-lost'); $('lost').hidden = true;
+    lost = false; attempts = 0; body.classList.remove('is-lost'); $('lost').hidden = true;
     if ($('asof')) { $('asof').hidden = true; }
     ringWords(); title(); lamps(); emit('lost', false);
   }
-  yz.wasLost = function () { var before = wasLost; wasLost = false; return before; };
+  function tries() { document.querySelector('[data-tries]').textContent = words.attempt.replace('{n}', Math.max(1, attempts)); }
   function lamp(id, kind, text, small) {
     var element = $(id);
     element.classList.toggle('bad', kind === 'bad'); element.classList.toggle('warn', kind === 'warn');
@@ -90,16 +94,16 @@
     if (lost || !beat) { lamp('lamp-in', 'warn', words.inUnknown); }
     else if (beat.trouble) { lamp('lamp-in', 'bad', words.inBad, beat.trouble); }
     else if (receiver === null) { lamp('lamp-in', 'bad', words.inNever); }
-    else { lamp('lamp-in', receiver > 8 ? 'bad' : '', receiver > 8 ? words.inBad : words.inOk, words.seconds.replace('{n}', Math.round(receiver))); }
+    else { lamp('lamp-in', receiver > SILENT_S ? 'bad' : '', receiver > SILENT_S ? words.inBad : words.inOk, words.seconds.replace('{n}', Math.round(receiver))); }
     lamp('lamp-sound', yz.sound && yz.sound.audible() ? '' : 'bad', yz.sound && yz.sound.audible() ? words.soundOk : words.soundBad, yz.sound && yz.sound.audible() ? '' : words.soundClick);
-    emit('lamps', { line: !lost && lastBeat > 0, receiver: !lost && beat && !beat.trouble && receiver !== null && receiver <= 8, sound: Boolean(yz.sound && yz.sound.audible()) });
+    emit('lamps', { line: !lost && lastBeat > 0, receiver: !lost && beat && !beat.trouble && receiver !== null && receiver <= SILENT_S, sound: Boolean(yz.sound && yz.sound.audible()) });
   }
   /* A tick that comes late: the machine slept, what is on the screen is old. */
   var ticked = Date.now();
   function tick() {
     var here = Date.now(), slept = here - ticked > LOST_MS;
     ticked = here;
-    if (!lost && lastBeat && (here - lastBeat > LOST_MS || slept)) { lose(); if (port && slept) { port.postMessage('again'); } }
+    if (!lost && (here - (lastBeat || began) > LOST_MS || slept)) { lose(); if (port && slept) { port.postMessage('again'); } }
     if (lost) { document.querySelector('[data-lost-for]').textContent = span(here - lostAt); }
     else if (lastBeat) {
       var shown = new Date(now() + 8 * 3600e3);

@@ -1,10 +1,11 @@
 /* One stream for all pages of this browser: HTTP/1.1 allows six connections a host. A page that is new gets what the
    stream said so far: the beat, and the alarms that ring. */
 'use strict';
-var ports = new Set(), source = null, cards = new Map(), lastState = null, lastBeat = null, opened = 0;
+var ports = new Set(), source = null, cards = new Map(), lastState = null, lastBeat = null, opened = 0, failed = 0;
 var SILENT_MS = 8000;
 function tell(message) { ports.forEach(function (port) { port.postMessage(message); }); }
 function take(name, data) {
+  failed = 0;
   if (name === 'state') {
     var rings = new Set(data.ringing);
     data.new.forEach(function (card) { cards.set(card.id, card); });
@@ -14,10 +15,13 @@ function take(name, data) {
   if (name === 'beat') { lastBeat = data; }
   tell({ name: name, data: data });
 }
+function again() { failed += 1; tell({ name: 'try', data: { n: failed } }); }
 function open() {
-  if (source) { source.close(); }
+  if (source) { source.close(); again(); }
   opened = Date.now();
   source = new EventSource('/live');
+  /* The browser tries again by itself, but never after an answer that is no stream. */
+  source.onerror = function () { again(); if (this.readyState === 2 && this === source) { source = null; } };
   ['state', 'beat', 'end'].forEach(function (name) {
     source.addEventListener(name, function (event) {
       opened = Date.now();
@@ -36,6 +40,6 @@ function join(port) {
   };
   if (!source) { open(); return; }
   if (lastBeat) { port.postMessage({ name: 'beat', data: lastBeat, old: true }); }
-  if (lastState) { port.postMessage({ name: 'state', data: Object.assign({}, lastState, { new: Array.from(cards.values()), gone: [] }) }); }
+  if (lastState) { port.postMessage({ name: 'state', data: Object.assign({}, lastState, { new: Array.from(cards.values()), gone: [] }), old: true }); }
 }
 self.onconnect = function (event) { join(event.ports[0]); };
