@@ -23,6 +23,7 @@ from yizhan.desk.pages import (
     outlines,
     self_test,
     sending,
+    shift,
     sign_in,
     stream,
     tables,
@@ -54,6 +55,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *due.PAGES,
     *calendar.PAGES,
     *engine.PAGES,
+    *shift.PAGES,
 )
 
 

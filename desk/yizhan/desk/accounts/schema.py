@@ -80,4 +80,16 @@ MIGRATIONS: Final = (
         BEGIN SELECT raise(ABORT, 'events are only added'); END;
     CREATE TRIGGER events_remain BEFORE DELETE ON events BEGIN SELECT raise(ABORT, 'events are only added'); END;
     """,
+    """
+    CREATE TABLE shifts (
+        seq INTEGER PRIMARY KEY,
+        time TEXT NOT NULL,
+        badge TEXT NOT NULL,                 -- who went off duty
+        name TEXT NOT NULL,
+        next_badge TEXT NOT NULL,            -- who came on duty, signed in with his own password
+        next_name TEXT NOT NULL
+    );
+    CREATE TRIGGER shifts_stay BEFORE UPDATE ON shifts BEGIN SELECT raise(ABORT, 'shifts are only added'); END;
+    CREATE TRIGGER shifts_remain BEFORE DELETE ON shifts BEGIN SELECT raise(ABORT, 'shifts are only added'); END;
+    """,
 )

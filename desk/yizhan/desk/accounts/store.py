@@ -38,6 +38,7 @@ from yizhan.desk.accounts.management import (
 )
 from yizhan.desk.accounts.model import ADMINISTRATORS, Account, Role, Session
 from yizhan.desk.accounts.sessions import Sessions, account_of
+from yizhan.desk.accounts.shifts import Shifts
 from yizhan.producers.officers import badge_fault
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.timestamps import instant, written
@@ -70,6 +71,7 @@ class AccountStore:
         self.accounts = Accounts(self._database)
         self.sessions = Sessions(self._database)
         self.devices = Devices(self._database)
+        self.shifts = Shifts(self._database)
 
     def close(self) -> None:
         """Close the database."""
