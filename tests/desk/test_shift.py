@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from tests.desk.people import PASSWORD as PEOPLES
+from tests.desk.people import enter
 from tests.world.desk import DeskWorld
 from yizhan.desk.accounts.model import Role
 from yizhan.desk.accounts.sample import PASSWORD
+from yizhan.runtime.clock import utc_now
 
 
 def test_the_page_says_what_is_open(desk: DeskWorld) -> None:
@@ -24,3 +29,19 @@ def test_nobody_takes_over_from_himself_or_without_the_role(desk: DeskWorld) -> 
     assert browser.post("/shift", {"badge": "nobody", "password": "x", "code": "1"}).status == 400
     assert browser.get("/duty").status == 200
     assert desk.accounts.shifts.newest(5) == []
+
+
+def test_the_next_officer_takes_over(desk: DeskWorld) -> None:
+    """The page goes on as the next officer's, the session of the one who went is over, and both are named."""
+    now = utc_now()
+    link = desk.accounts.accounts.add("331977", "接某", (Role.DUTY,), desk.people[Role.SECURITY].badge, now)
+    person = enter(desk.accounts, link, now)
+    before = desk.browser(Role.DUTY)
+    code = person.codes.pop()
+    taken = before.post("/shift", {"badge": person.badge, "password": PEOPLES, "code": code})
+    assert (taken.status, taken.headers["location"]) == (303, "/duty")
+    after = replace(before, cookie=taken.headers["set-cookie"].partition("=")[2].partition(";")[0])
+    assert "接某（331977）" in after.get("/shift").text
+    assert before.get("/duty").status == 303
+    (change,) = desk.accounts.shifts.newest(5)
+    assert (change.badge, change.next_badge) == (desk.people[Role.DUTY].badge, "331977")
