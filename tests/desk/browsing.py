@@ -62,7 +62,7 @@ def open_page(
         yield page
     finally:
         context.close()
-    assert faults == []
+    assert faults == [], faults
 
 
 def elsewhere(address: str, host: str) -> list[str]:

@@ -48,7 +48,8 @@ from yizhan.services.inbox_table import inbox_csv
 from yizhan.services.matters import prepare_countersignature, show_matter
 from yizhan.services.obligations import complete_decision, compose_completion, list_obligations, officers_answers
 from yizhan.services.outbox import list_postings, show_event
-from yizhan.services.searching import search
+from yizhan.services.searching import search, search_csv
+from yizhan.services.sent_events import list_sent, show_sent
 from yizhan.services.table_transfer import export_bytes
 
 
@@ -97,11 +98,22 @@ CONTENT: dict[str, Example] = {
     "outbox.list_postings": Example(
         lambda it: list_postings(it.home, QINGYUAN, OutboxQuery(), 0, it.actor), lambda it: (it.own,), "listed"
     ),
+    "outbox.show_event": Example(
+        lambda it: show_event(it.home, QINGYUAN, it.own, it.actor), lambda it: (it.own,), "opened"
+    ),
+    "sent_events.list_sent": Example(
+        lambda it: list_sent(it.home, QINGYUAN, OutboxQuery(), it.actor), lambda it: (it.own,), "listed"
+    ),
+    "sent_events.show_sent": Example(
+        lambda it: show_sent(it.home, QINGYUAN, it.own, it.actor), lambda it: (it.own,), "opened"
+    ),
     "searching.search": Example(
         lambda it: search(it.home, QINGYUAN, MARKER, InboxQuery(), it.actor), lambda it: (it.fire, it.plan), "listed"
     ),
-    "outbox.show_event": Example(
-        lambda it: show_event(it.home, QINGYUAN, it.own, it.actor), lambda it: (it.own,), "opened"
+    "searching.search_csv": Example(
+        lambda it: search_csv(it.home, QINGYUAN, MARKER, InboxQuery(), it.actor),
+        lambda it: (it.fire, it.plan),
+        "exported",
     ),
     "handover.hand_over": Example(
         lambda it: hand_over(it.home, QINGYUAN, it.actor, it.now), lambda it: (it.fire, it.minutes), "listed"

@@ -51,6 +51,7 @@ _MENU: Final = (
     ("/drafts", "pen", marked("拟写")),
     ("/due", "due", marked("待办")),
     ("/outbox", "mail", marked("发件箱")),
+    ("/search", "find", marked("查找")),
     ("/bulletin", "book", marked("通报")),
     ("/audit", "proof", marked("审计")),
     ("/shift", "swap", marked("交班")),

@@ -16,19 +16,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from yizhan.consumers.items import InboxQuery, Item
+from yizhan.consumers.labels import sentence
 from yizhan.consumers.view import InboxView
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OutboxQuery, OwnEvent
+from yizhan.producers.templates import csv_table
 from yizhan.runtime.text_index import Document, Found, Place, TextIndex
 from yizhan.schemas import strictjson
 from yizhan.schemas.header import NOTICE
-from yizhan.schemas.payloads.letters import is_letter
+from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.schemas.payloads.letters import headline, is_letter, status_mark
 from yizhan.schemas.payloads.reading import MAX_DEPTH
-from yizhan.schemas.payloads.table import SYSTEM_TYPES
+from yizhan.schemas.payloads.table import SYSTEM_TYPES, type_name
 from yizhan.schemas.timestamps import instant
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.home import Home
+from yizhan.services.labels import state_name
 from yizhan.services.stores import inbox_path, outbox_path, read_inbox, read_outbox
 
 FILE: Final = "search.sqlite3"
@@ -40,13 +44,18 @@ LONGEST_TERM: Final = 60
 CATCH_UP_SECONDS: Final = 3.0
 """For so long a question waits for the index; the rest is indexed by the next one."""
 _AT_ONCE: Final = 500
+_HEADINGS: Final = (
+    marked("时间"), marked("往来"), marked("县"), marked("类型"), marked("内容"), marked("状态"), marked("编号"),
+)  # fmt: skip
+_IN_A_CELL: Final = 500
+"""Characters of what was written that a cell of a table has."""
 _AROUND: Final = 36
 """Characters that are shown on each side of what was found."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """Where the first term stands in what was written."""
+    """Where a term stands in what was written: a part of one value."""
 
     before: str
     found: str
@@ -85,6 +94,33 @@ def search(home: Home, county: str, text: str, query: InboxQuery, actor: Actor) 
     Raises:
         StoreError: a book cannot be read, the index not written, or the access log not written.
     """
+    found = _search(home, county, text, query)
+    if received := [each.id for each in found.hits if each.item is not None]:
+        record(home, county, actor, "listed", received)
+    return found
+
+
+def search_csv(home: Home, county: str, text: str, query: InboxQuery, actor: Actor) -> bytes:
+    """Return the same as CSV that Excel opens; it is entered as exported. Raises as ``search``."""
+    hits = _search(home, county, text, query).hits
+    record(home, county, actor, "exported", [each.id for each in hits])
+    headings = [_(each) for each in _HEADINGS]
+    return csv_table(headings, (dict(zip(headings, _cells(home, each), strict=True)) for each in hits))
+
+
+def _cells(home: Home, hit: SearchHit) -> tuple[str, ...]:
+    if (item := hit.item) is not None:
+        raw = None if item.contents is None else item.contents.raw
+        who, state, way = home.member_name(item.source), sentence(item.state), _("收件")
+        return home.local_time(item.stored), way, who, item.title, headline(raw, _IN_A_CELL), state, item.id
+    assert hit.own is not None  # noqa: S101 -- a hit is of one book or the other
+    own, row = hit.own, hit.own.row
+    to = join_list(home.member_name(code) for code in own.header.to)
+    said, kind = headline(_raw(own.payload), _IN_A_CELL), status_mark(own.header.status) + type_name(own.header.type)
+    return home.local_time(row.accepted), _("发件"), to, kind, said, state_name(row.state), row.id
+
+
+def _search(home: Home, county: str, text: str, query: InboxQuery) -> SearchResult:
     terms = search_terms(text)
     if not terms:
         return SearchResult()
@@ -94,10 +130,7 @@ def search(home: Home, county: str, text: str, query: InboxQuery, actor: Actor) 
             found = index.find(terms, MOST_LOOKED_AT)
         items = _items(inbox, found, query)
         hits = [hit for each in found if (hit := _hit(each, terms[0], items, outbox, query)) is not None]
-    shown = tuple(hits[:MOST_HITS])
-    if received := [each.id for each in shown if each.item is not None]:
-        record(home, county, actor, "listed", received)
-    return SearchResult(shown, len(hits) > MOST_HITS or len(found) == MOST_LOOKED_AT, unindexed)
+    return SearchResult(tuple(hits[:MOST_HITS]), len(hits) > MOST_HITS or len(found) == MOST_LOOKED_AT, unindexed)
 
 
 def search_terms(text: str) -> list[str]:
@@ -140,11 +173,15 @@ def _wanted(own: OwnEvent, query: InboxQuery) -> bool:
 
 
 def _snippet(text: str, term: str) -> Snippet:
-    at = max(0, text.lower().find(term.lower()))
+    at = text.lower().find(term.lower())
+    if at < 0:
+        return Snippet("", "", " ".join(text[: 2 * _AROUND].split()))
     end = at + len(term)
-    before = ("…" if at > _AROUND else "") + text[max(0, at - _AROUND) : at]
-    after = text[end : end + _AROUND] + ("…" if len(text) > end + _AROUND else "")
-    return Snippet(" ".join(before.split("\n")), text[at:end], " ".join(after.split("\n")))
+    first, last = text.rfind("\n", 0, at) + 1, text.find("\n", end)
+    line_end = len(text) if last < 0 else last
+    before = ("…" if at - first > _AROUND else "") + text[max(first, at - _AROUND) : at]
+    after = text[end : min(line_end, end + _AROUND)] + ("…" if line_end > end + _AROUND else "")
+    return Snippet(before, text[at:end], after)
 
 
 # -- the index --

@@ -81,6 +81,16 @@ MIGRATIONS: Final = (
     CREATE TRIGGER events_remain BEFORE DELETE ON events BEGIN SELECT raise(ABORT, 'events are only added'); END;
     """,
     """
+    CREATE TABLE saved_searches (
+        seq INTEGER PRIMARY KEY,
+        badge TEXT NOT NULL REFERENCES accounts,
+        name TEXT NOT NULL,
+        query TEXT NOT NULL,                 -- of the page of searching, as its address has it
+        made TEXT NOT NULL,
+        UNIQUE (badge, name)
+    );
+    """,
+    """
     CREATE TABLE shifts (
         seq INTEGER PRIMARY KEY,
         time TEXT NOT NULL,

@@ -37,6 +37,7 @@ from yizhan.desk.accounts.management import (
     others_with,
 )
 from yizhan.desk.accounts.model import ADMINISTRATORS, Account, Role, Session
+from yizhan.desk.accounts.saved_searches import SavedSearches
 from yizhan.desk.accounts.sessions import Sessions, account_of
 from yizhan.desk.accounts.shifts import Shifts
 from yizhan.producers.officers import badge_fault
@@ -71,6 +72,7 @@ class AccountStore:
         self.accounts = Accounts(self._database)
         self.sessions = Sessions(self._database)
         self.devices = Devices(self._database)
+        self.searches = SavedSearches(self._database)
         self.shifts = Shifts(self._database)
 
     def close(self) -> None:

@@ -197,10 +197,11 @@ def drafts(ask: Ask) -> Response:
     order = {"review": 0, "refused": 1, "writing": 2, "queued": 3}
     found = sorted(list_drafts(ask.desk.home, ask.desk.county), key=lambda each: (order[each.state], -each.n))
     sent = last_sent(ask.desk.home, ask.desk.county)
-    return ask.page("drafts.html", drafts=[_row(each) for each in found], sent=sent)
+    return ask.page("drafts.html", drafts=[draft_row(each) for each in found], sent=sent)
 
 
-def _row(each: StoredDraft) -> DraftRow:
+def draft_row(each: StoredDraft) -> DraftRow:
+    """Return a draft as a list shows it."""
     author = "" if each.author is None else each.author.name
     summary, note = summary_of(each.content), draft_note(each)
     return DraftRow(each.n, each.type, icon_of(each.type), each.state, summary, note, author, each.changed)

@@ -10,7 +10,8 @@
   }
   function draw() {
     var box = document.querySelector('[data-spots]');
-    if (!box || !window.L) { return; }
+    if (!box || !window.L || box.dataset.drawn) { return; }
+    box.dataset.drawn = '1';
     var spots = Array.prototype.map.call(box.parentNode.querySelectorAll('[data-lon]'), function (each) {
       return { at: [Number(each.dataset.lat), Number(each.dataset.lon)], grade: each.dataset.grade, label: each.textContent };
     });
@@ -24,5 +25,6 @@
         .bindTooltip(window.yzMap.words(each.label), { permanent: true, direction: 'right', offset: [10, 0], className: 'mapname spotname' });
     });
   }
+  document.addEventListener('yz-panel', draw);
   draw();
 }());
