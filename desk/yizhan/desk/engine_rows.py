@@ -68,7 +68,7 @@ def lane_rows(ask: Ask, equipment: Equipment) -> list[Row]:
         name = f"{ask.desk.home.member_name(each.source)} {lane}"
         lost = [f"{gap.first}–{gap.last}" if gap.last > gap.first else str(gap.first) for gap in each.gaps
                 if gap.kind != "waiting"]  # fmt: skip
-        words = _("收到 {n}，最新 {head} 号").format(n=each.received, head=each.head)
+        words = _("收到 {n} 件").format(n=each.received)
         if lost:
             found.append(Row(name, "bad", _("缺 {numbers} 号").format(numbers="、".join(lost)), words, _("请问发件县")))
         else:

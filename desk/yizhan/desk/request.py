@@ -86,6 +86,10 @@ class Ask:
         hidden = self.session is None or self.session.locked
         return [] if hidden else menu(self.account.roles, self.desk.allowed)
 
+    def may_open(self, path: str) -> bool:
+        """Tell whether whoever is signed in may open a page of the table of routes."""
+        return self.session is not None and bool(self.session.account.roles & self.desk.allowed.get(path, frozenset()))
+
     def link(self, action: Action | None) -> tuple[str, str] | None:
         """Return words and address of what can be done; None where it is not done on the desk."""
         return None if action is None else link_of(action)

@@ -16,6 +16,7 @@ from yizhan.runtime.clock import utc_now
 from yizhan.schemas.payloads.letters import headline, report_name
 from yizhan.schemas.payloads.table import type_name
 from yizhan.services.bell import BellStatus, Rung, bell_status, ladder, read_bell
+from yizhan.services.consoles import list_consoles
 from yizhan.services.inbox import list_items
 from yizhan.services.labels import stage_name
 from yizhan.services.obligation_text import obligation_name, time_left
@@ -99,7 +100,8 @@ def _side(ask: Ask) -> dict[str, Any]:
     bell = read_bell(desk.home, desk.county)
     rungs: tuple[Rung, ...] = () if bell is None else ladder(desk.home, desk.county, bell.settings)
     status: BellStatus | None = None if bell is None else bell_status(desk.home, desk.county)
-    return {"due": due, "rungs": rungs, "bell": status}
+    listening = list_consoles(desk.home, desk.county)
+    return {"due": due, "rungs": rungs, "bell": status, "consoles": listening}
 
 
 PAGES = (

@@ -64,6 +64,9 @@
       .then(function (answer) { var to = answer.headers.get('HX-Redirect'); if (to) { location.assign(to); } })
       .catch(function () { /* the line is lost: that is said elsewhere */ });
   };
+  document.addEventListener('click', function (event) {
+    if (event.target.closest('[data-try-sound]')) { yz.sound.open().then(function () { yz.report([], yz.sound.play('drill')); }); }
+  });
   setInterval(function () { if (!yz.isLost()) { yz.report([], yz.sound.audible()); } }, REPORT_MS);
   setInterval(function () { if (!yz.isLost() && rings().length) { yz.ring(kind()); } }, AGAIN_MS);
   /* The first word: once the line is known to be good, and again whenever the sound changes. */
