@@ -1,4 +1,4 @@
-"""Full text over documents: the file itself; what the county's books give it is in ``tests/services/test_searching``."""
+"""Full text over documents: the file itself. What the county's books give it: ``tests/services/test_searching``."""
 
 from __future__ import annotations
 
