@@ -196,6 +196,48 @@ def test_a_file_comes_in_pieces_and_changes_the_draft(home: Home) -> None:
     assert list_uploads(home, SHOUNING, n) == ()
 
 
+def test_a_file_that_was_approved_is_the_one_that_goes(home: Home) -> None:
+    """An upload of the same name that began before the approval and ends after it changes no byte."""
+    n = begin(home)
+    upload_piece(home, SHOUNING, n, "照片.jpg", [PHOTO], offset=0, total=len(PHOTO))
+    other = PHOTO[:-1] + b"\x01"
+
+    def approved_meanwhile() -> Iterator[bytes]:
+        yield other[:500]
+        submitted = submit_for_review(home, SHOUNING, n, AUTHOR, 2)
+        queue_draft(home, SHOUNING, n, LEADER, submitted.version)
+        yield other[500:]
+
+    with pytest.raises(Conflict):
+        upload_piece(home, SHOUNING, n, "照片.jpg", approved_meanwhile(), offset=0, total=len(other))
+    assert (home.county_folder(SHOUNING) / "uploads" / str(n) / "照片.jpg").read_bytes() == PHOTO
+
+
+def test_a_refused_file_leaves_the_one_before_it(home: Home) -> None:
+    """What belongs to the draft stays until something that may be sent takes its place."""
+    n = begin(home)
+    upload_piece(home, SHOUNING, n, "照片.jpg", [PHOTO], offset=0, total=len(PHOTO))
+    program = b"MZ" + bytes(100)
+    with pytest.raises(FileRefused):
+        upload_piece(home, SHOUNING, n, "照片.jpg", [program], offset=0, total=len(program))
+    assert (home.county_folder(SHOUNING) / "uploads" / str(n) / "照片.jpg").read_bytes() == PHOTO
+
+
+def test_two_uploads_of_one_name_do_not_mix(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second is told that another is under way; the first one is whole."""
+    monkeypatch.setattr("yizhan.services.uploads._WAIT_SECONDS", 0.0)
+    n, other = begin(home), PHOTO[:-1] + b"\x01"
+
+    def another_meanwhile() -> Iterator[bytes]:
+        yield PHOTO[:500]
+        with pytest.raises(Conflict):
+            upload_piece(home, SHOUNING, n, "照片.jpg", [other], offset=0, total=len(other))
+        yield PHOTO[500:]
+
+    assert upload_piece(home, SHOUNING, n, "照片.jpg", another_meanwhile(), offset=0, total=len(PHOTO)).whole
+    assert (home.county_folder(SHOUNING) / "uploads" / str(n) / "照片.jpg").read_bytes() == PHOTO
+
+
 def test_a_dropped_draft_leaves_no_file(home: Home) -> None:
     """Its folder goes with it."""
     n = begin(home)

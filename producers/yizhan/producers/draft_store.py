@@ -13,7 +13,7 @@ Rule 5: each change gives a draft a new version; whoever changes one names the v
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -220,8 +220,12 @@ class DraftStore(DraftsView):
                 conn.execute("UPDATE drafts SET content = ?, changed = ? WHERE n = ?", (after, written(now), seen.n))
         return True
 
-    def enter_upload(self, n: int, name: str, size: int | None) -> bool:
-        """Enter a file of a draft, or, without a size, that it is gone; False where the draft may not be edited."""
+    def enter_upload(self, n: int, name: str, size: int | None, place: Callable[[], object] = lambda: None) -> bool:
+        """Enter a file of a draft, or, without a size, that it is gone; False where the draft may not be edited.
+
+        ``place`` puts the file there, or takes it away: while nobody can submit the draft, and only where it may be
+        edited.
+        """
         with transaction(self._conn) as conn:
             if not _stands(conn, n, None, EDITABLE):
                 return False
@@ -229,6 +233,7 @@ class DraftStore(DraftsView):
             if size is not None:
                 conn.execute("INSERT INTO uploads VALUES (?, ?, ?)", (n, name, size))
             conn.execute("UPDATE drafts SET version = version + 1 WHERE n = ?", (n,))
+            place()
         return True
 
     def drop(self, n: int) -> bool:

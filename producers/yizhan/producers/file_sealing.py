@@ -77,19 +77,19 @@ def _checked(draft: Draft, attachments: list[dict[str, Any]]) -> dict[str, Any]:
 
 def seal_file(folder: Path, path: Path, random_bytes: Callable[[int], bytes], progress: Progress) -> Attachment:
     """Seal one file into ``folder``; on the disk, synced, when this returns. Raises as ``attach``."""
-    with _sendable(path) as (stream, name, size, media):
+    with _sendable(path, path.name) as (stream, name, size, media):
         return _sealed(folder, stream, name, size, media, random_bytes(KEY_BYTES), progress)
 
 
-def check_file(path: Path) -> int:
-    """Return the size of a file that may be sent, in bytes (``FileRefused``); nothing is sealed."""
-    with _sendable(path) as (_stream, _name, size, _media):
+def check_file(path: Path, name: str | None = None) -> int:
+    """Return the size of a file that may be sent, in bytes (``FileRefused``); ``name``: the one under which it goes."""
+    with _sendable(path, name or path.name) as (_stream, _name, size, _media):
         return size
 
 
 @contextlib.contextmanager
-def _sendable(path: Path) -> Iterator[tuple[BinaryIO, str, int, str]]:
-    name = clean_name(path.name)
+def _sendable(path: Path, name: str) -> Iterator[tuple[BinaryIO, str, int, str]]:
+    name = clean_name(name)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as stream:
