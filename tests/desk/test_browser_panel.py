@@ -91,3 +91,17 @@ def test_pages_of_what_came_and_went_have_no_serious_fault(
             assert answer.status == 200, path
             assert serious_faults(page) == [], path
             assert page.evaluate("window.bad === undefined"), path
+
+
+@pytest.mark.browser
+def test_a_page_without_sound_keeps_no_other_page_silent(chromium: Browser, desk: DeskWorld) -> None:
+    """Of two pages in one browser the second sounds where the first cannot."""
+    with open_page(chromium, desk, Role.DUTY) as silent:
+        silent.add_init_script("delete window.AudioContext; delete window.webkitAudioContext")
+        silent.goto(f"{desk.address}/duty")
+        silent.wait_for_function("document.querySelector('#lamp-sound.bad')")
+        second = silent.context.new_page()
+        second.goto(f"{desk.address}/duty")
+        second.wait_for_function(
+            "yz.sound.audible() && yz.ring('drill') && document.documentElement.hasAttribute('data-last-sound')"
+        )

@@ -22,6 +22,7 @@ from yizhan.desk.rendering import STATIC
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
 from yizhan.services.access_log import access_log_path
+from yizhan.services.consoles import list_consoles
 from yizhan.services.stores import open_outbox, read_inbox
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e\"'&amp;</p>"
@@ -224,3 +225,12 @@ def test_the_desk_says_when_the_inbox_cannot_be_read(fresh: DeskWorld) -> None:
         broken.replace(path)
         beat = until(lambda: next((data for name, data in events if name == "beat" and data["trouble"]), None))
     assert "inbox.sqlite3" in beat["trouble"]
+
+
+@pytest.mark.parametrize(("role", "counts"), [(Role.DUTY, 1), (Role.AUDITOR, 0), (Role.SECURITY, 0), (Role.ANALYST, 0)])
+def test_only_the_page_of_who_may_answer_counts_for_the_bell(desk: DeskWorld, role: Role, counts: int) -> None:
+    """A page with sound that nobody may answer an alarm on keeps the bell from nobody."""
+    browser, before = desk.browser(role), len(list_consoles(desk.home, desk.county))
+    fields = {"console": hashlib.sha256(role.encode()).hexdigest()[:32], "audible": "1", "shown": "350924-1-1"}
+    assert browser.post("/console", fields).status == 204
+    assert len(list_consoles(desk.home, desk.county)) == before + counts

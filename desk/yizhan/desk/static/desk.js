@@ -148,9 +148,22 @@
   $('lamp-sound').addEventListener('click', function () { yz.sound.open().then(function () { yz.sound.play('drill'); }); });
   document.addEventListener('click', function () { if (!yz.sound.audible()) { yz.sound.open(); } });
   document.addEventListener('keydown', function () { if (!yz.sound.audible()) { yz.sound.open(); } });
-  /* One page of this browser sounds: the one that holds the lock. */
-  var sounds = !navigator.locks;
-  if (navigator.locks) { navigator.locks.request('yz-sound', function () { sounds = true; return new Promise(function () { /* until the page goes */ }); }); }
+  /* One page of this browser sounds: the one that holds the lock. Only a page that can be heard asks for it, and one that
+     cannot be heard any more lets it go: else a silent page would keep the others silent. */
+  var sounds = !navigator.locks, asked = false, letGo = null;
+  function turn() {
+    var audible = yz.sound.audible();
+    if (!navigator.locks) { return; }
+    if (!audible && letGo) { letGo(); }
+    if (!audible || asked) { return; }
+    asked = true;
+    navigator.locks.request('yz-sound', function () {
+      if (!yz.sound.audible()) { return null; }
+      sounds = true;
+      return new Promise(function (done) { letGo = done; }); /* until the page goes, or is silent */
+    }).then(function () { sounds = false; asked = false; letGo = null; });
+  }
+  on('lamps', turn);
   yz.ring = function (kind) { return sounds ? yz.sound.play(kind) : yz.sound.audible(); };
   on('lost', function (is) { if (is) { yz.ring('lost'); } });
 
