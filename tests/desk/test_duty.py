@@ -18,6 +18,7 @@ from tests.world.station import FIRE, Station, with_a_fire
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.desk.accounts.model import Role
+from yizhan.desk.live import Feed
 from yizhan.desk.rendering import STATIC
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
@@ -234,3 +235,11 @@ def test_only_the_page_of_who_may_answer_counts_for_the_bell(desk: DeskWorld, ro
     fields = {"console": hashlib.sha256(role.encode()).hexdigest()[:32], "audible": "1", "shown": "350924-1-1"}
     assert browser.post("/console", fields).status == 204
     assert len(list_consoles(desk.home, desk.county)) == before + counts
+
+
+def test_a_feed_that_looks_at_nothing_says_so(desk: DeskWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that hangs raises no error, and is a trouble all the same."""
+    feed = Feed(desk.home, desk.county)
+    assert feed.trouble is None
+    monkeypatch.setattr("yizhan.desk.live.SILENT_SECONDS", 0.0)
+    assert "0" in (feed.trouble or "")

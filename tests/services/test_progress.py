@@ -46,6 +46,14 @@ def test_a_heart_beats_once_a_second_at_most(tmp_path: Path, monkeypatch: pytest
     Heartbeat(tmp_path / "missing" / "lock").beat()
 
 
+def test_a_clock_that_was_set_back_makes_no_silent_process_alive(tmp_path: Path) -> None:
+    """A beat of the future is as old as it is far away."""
+    lock = tmp_path / "inbox.sqlite3.reader"
+    Heartbeat(lock).beat()
+    os.utime(beat_path(lock), (time.time() + 3600, time.time() + 3600))
+    assert (silence_seconds(lock) or 0) > 3000
+
+
 def run_inbox(home: Home) -> None:
     """Receive, without a broker."""
     path = inbox_path(home, SHOUNING)

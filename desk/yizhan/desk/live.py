@@ -7,7 +7,8 @@ One thread watches the inbox. Each page's stream (Server-Sent Events, WHATWG HTM
     end     the session is over, or the database is another one: the page is loaded anew
 
 Rule 1: a stream that begins is told everything that rings: nothing is missing after a sleep, and an id is shown once.
-Rule 2: content goes out after it stands in the access log; a session that is locked is told kind, county and age.
+Rule 2: a thread that hangs is a trouble like an inbox that cannot be read: the beat tells of it.
+Rule 3: content goes out after it stands in the access log; a session that is locked is told kind, county and age.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from typing import Final
 
+from yizhan.schemas.i18n import _
 from yizhan.services.home import Home
 from yizhan.services.live import InboxWatch, Pulse
 from yizhan.services.processes import progress_age
 
 POLL_SECONDS: Final = 0.02
 BEAT_SECONDS: Final = 3.0
+SILENT_SECONDS: Final = 8.0
+"""How long the thread may look at nothing: a disk that hangs raises no error."""
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +43,8 @@ class Feed:
         self.pulse = Pulse()
         self.looked = False
         """Whether ``pulse`` was read: before that nothing may be called quiet."""
-        self.trouble: str | None = None
-        """Why the inbox cannot be read now."""
+        self._trouble: str | None = None
+        self._looked_at = time.monotonic()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: set[asyncio.Event] = set()
         self._stop = threading.Event()
@@ -63,6 +68,14 @@ class Feed:
         """Whether the desk is ending."""
         return self._stop.is_set()
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the inbox cannot be read now; None where it is."""
+        silent = time.monotonic() - self._looked_at
+        if self._trouble is None and silent > SILENT_SECONDS:
+            return _("已有 {seconds} 秒查不到收件箱").format(seconds=round(silent))
+        return self._trouble
+
     def receiver_age(self) -> float | None:
         """Return how long ago ``inbox run`` last made progress, in seconds; None if it never ran."""
         return progress_age(self._home, self._county, "inbox")
@@ -84,15 +97,16 @@ class Feed:
                     self._follow(watch)
             except Exception as error:
                 log.exception("the inbox cannot be watched now; it is tried again")
-                self.trouble = str(error)
+                self._trouble = str(error)
                 self.wake()
                 self._stop.wait(1.0)
 
     def _follow(self, watch: InboxWatch) -> None:
         while not self._stop.wait(POLL_SECONDS):
             if watch.changed() or not self.looked:
-                self.pulse, self.trouble, self.looked = watch.pulse(), None, True
+                self.pulse, self._trouble, self.looked = watch.pulse(), None, True
                 self.wake()
+            self._looked_at = time.monotonic()
 
     def wake(self) -> None:
         """Let every stream look again: the inbox changed, or a session."""

@@ -42,8 +42,11 @@ class Heartbeat:
 
 
 def silence_seconds(lock: Path) -> float | None:
-    """Return how long ago the holder of a lock last said that its work advances; None if it never did."""
+    """Return how long ago the holder of a lock last said that its work advances; None if it never did.
+
+    A time in the future counts as long: the clock was set back, and since then the holder said nothing.
+    """
     try:
-        return max(0.0, time.time() - beat_path(lock).stat().st_mtime)
+        return abs(time.time() - beat_path(lock).stat().st_mtime)
     except FileNotFoundError:
         return None

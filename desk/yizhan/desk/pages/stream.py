@@ -128,7 +128,7 @@ class _Stream:
     def _beat(self, pulse: Pulse) -> dict[str, Any]:
         now = utc_now()
         with speaking(self._language):
-            local = self._desk.home.local_time(now)
+            local, trouble = self._desk.home.local_time(now), self._desk.feed.trouble
         age = self._desk.feed.receiver_age()
         return {
             "at": now.isoformat(),
@@ -138,7 +138,7 @@ class _Stream:
             "last": pulse.last,
             "life": pulse.life,
             "receiver": None if age is None else round(age, 1),
-            "trouble": self._desk.feed.trouble,
+            "trouble": trouble,
         }
 
 
