@@ -8,6 +8,7 @@ import http.client
 import json
 import tomllib
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,10 +19,12 @@ from tests.world.station import FIRE, Station, with_a_fire
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.desk.accounts.model import Role
+from yizhan.desk.desk import ACCOUNTS_FILE
 from yizhan.desk.live import Feed
 from yizhan.desk.rendering import STATIC
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
+from yizhan.schemas.timestamps import written
 from yizhan.services.access_log import access_log_path
 from yizhan.services.consoles import list_consoles
 from yizhan.services.stores import open_outbox, read_inbox
@@ -243,3 +246,19 @@ def test_a_feed_that_looks_at_nothing_says_so(desk: DeskWorld, monkeypatch: pyte
     assert feed.trouble is None
     monkeypatch.setattr("yizhan.desk.live.SILENT_SECONDS", 0.0)
     assert "0" in (feed.trouble or "")
+
+
+def test_accounts_that_cannot_be_written_are_a_sentence(desk: DeskWorld) -> None:
+    """The disk fails: who asks cannot be known; a page says why and what to do, without content."""
+    browser = desk.browser(Role.DUTY)
+    with desk.accounts._database.reading() as conn:  # noqa: SLF001 -- a disk that fails
+        conn.execute("UPDATE sessions SET seen = ?", (written(utc_now() - timedelta(minutes=1)),))
+        conn.execute("PRAGMA query_only = ON")
+    try:
+        answer = browser.get("/duty")
+    finally:
+        with desk.accounts._database.reading() as conn:  # noqa: SLF001 -- a disk that fails
+            conn.execute("PRAGMA query_only = OFF")
+    assert answer.status == 503
+    assert (answer.headers["content-type"], ACCOUNTS_FILE in answer.text) == ("text/html; charset=utf-8", True)
+    assert browser.get("/duty").status == 200

@@ -21,6 +21,10 @@ from yizhan.services.drafts import list_drafts
 from yizhan.services.uploads import FOLDER, list_uploads
 
 PHOTO = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(300_000)
+ROWS = (
+    "机构代码,拟稿人·姓名,拟稿人·警号,联系人·姓名,联系人·电话,密级,地点·县（市）,简要情况,请对方,火势状态,死亡人数,受伤人数,越界情况",
+    "331126000000,周某,331902,周某,0578-6120110,内部,331126,起火,知悉,燃烧,0,0,无",
+)
 PROGRAM = b"MZ\x90\x00" + bytes(5000)
 
 
@@ -41,6 +45,18 @@ def put(writer: Writer, name: str, piece: bytes, offset: int = 0, total: int | N
     size = len(piece) if total is None else total
     headers = {"Upload_Offset": str(offset), "Upload_Length": str(size)}
     return writer.browser.send("PUT", f"/uploads/{writer.n}/{quote(name)}", piece, **headers)
+
+
+def begun(desk: DeskWorld, writer: Writer, path: str, said: int, data: bytes) -> socket.socket:
+    """Begin to send a file of so many bytes; return the line, which stays open."""
+    line = socket.create_connection(tuple(desk.host.split(":")), 30)  # type: ignore[arg-type]
+    head = (
+        f"PUT {path} HTTP/1.1\r\nHost: {desk.host}\r\nOrigin: {desk.address}\r\n"
+        f"Cookie: {writer.browser.name}={writer.browser.cookie}\r\nUpload-Offset: 0\r\n"
+        f"Upload-Length: {said}\r\nContent-Length: {said}\r\n\r\n"
+    )
+    line.sendall(head.encode() + data)
+    return line
 
 
 def left(desk: DeskWorld, n: int) -> list[str]:
@@ -65,15 +81,31 @@ def test_a_file_is_sent_in_pieces_and_goes_on_where_it_was_cut_off(desk: DeskWor
 
 def test_what_came_before_the_line_broke_is_kept(desk: DeskWorld, writer: Writer) -> None:
     """A browser that goes away in the middle of a piece leaves what came; the next piece goes on there."""
-    with closing(socket.create_connection(tuple(desk.host.split(":")), 30)) as line:  # type: ignore[arg-type]
-        head = (
-            f"PUT /uploads/{writer.n}/cut.jpg HTTP/1.1\r\nHost: {desk.host}\r\nOrigin: {desk.address}\r\n"
-            f"Cookie: {writer.browser.name}={writer.browser.cookie}\r\nUpload-Offset: 0\r\n"
-            f"Upload-Length: {len(PHOTO)}\r\nContent-Length: {len(PHOTO)}\r\n\r\n"
-        )
-        line.sendall(head.encode() + PHOTO[:70_000])
+    begun(desk, writer, f"/uploads/{writer.n}/cut.jpg", len(PHOTO), PHOTO[:70_000]).close()
     until(lambda: [each.bytes for each in list_uploads(desk.home, desk.county, writer.n)] == [70_000])
     assert put(writer, "cut.jpg", PHOTO[70_000:], 70_000, len(PHOTO)).status == 201
+
+
+def test_a_browser_that_is_silent_for_long_has_gone_away(
+    desk: DeskWorld, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that was cut says nothing: what came is kept, and the next request goes on there."""
+    monkeypatch.setattr("yizhan.desk.uploading.SILENT_SECONDS", 0.2)
+    with closing(begun(desk, writer, f"/uploads/{writer.n}/mute.jpg", len(PHOTO), PHOTO[:70_000])):
+        until(lambda: [each.bytes for each in list_uploads(desk.home, desk.county, writer.n)] == [70_000])
+        assert put(writer, "mute.jpg", PHOTO[70_000:], 70_000, len(PHOTO)).status == 201
+
+
+def test_a_table_that_was_cut_off_is_no_shorter_table(
+    desk: DeskWorld, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it becomes a draft; the sentence says so."""
+    monkeypatch.setattr("yizhan.desk.uploading.SILENT_SECONDS", 0.2)
+    table, before = "\n".join(ROWS).encode(), len(list_drafts(desk.home, desk.county))
+    path = f"/table-import/{quote('断.csv')}?type=forest_fire"
+    with closing(begun(desk, writer, path, len(table) + 1000, table)) as line:
+        assert line.recv(100).startswith(b"HTTP/1.1 400")
+    assert len(list_drafts(desk.home, desk.county)) == before
 
 
 def test_201_megabytes_are_refused_before_the_first_byte(desk: DeskWorld, writer: Writer) -> None:
@@ -144,13 +176,8 @@ def test_templates_and_exports_are_downloads(duty: Browser) -> None:
 
 def test_a_table_becomes_drafts_and_bad_rows_are_named(desk: DeskWorld, duty: Browser) -> None:
     """Good rows are drafts; a bad one is named by row and column; what is no table gets a sentence."""
-    rows = [
-        "机构代码,拟稿人·姓名,拟稿人·警号,联系人·姓名,联系人·电话,密级,地点·县（市）,简要情况,请对方,火势状态,死亡人数,受伤人数,越界情况"
-    ]
-    good = "331126000000,周某,331902,周某,0578-6120110,内部,331126,起火,知悉,燃烧,{dead},0,无"
-    rows += [good.format(dead="0"), good.format(dead="三个")]
     before = len(list_drafts(desk.home, desk.county))
-    table = "\n".join(rows).encode()
+    table = "\n".join([*ROWS, ROWS[1].replace(",0,0,", ",三个,0,")]).encode()
     answer = duty.send("PUT", f"/table-import/{quote('火.csv')}?type=forest_fire", table)
     assert answer.status == 200, answer.text
     assert "火.csv:3" in answer.text

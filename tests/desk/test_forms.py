@@ -201,6 +201,7 @@ def test_rows_are_added_and_taken_out(duty: Browser) -> None:
     state = writer.told(duty.post(f"/drafts/{writer.n}/rows", {"remove": "suspects.0"}))
     assert state["values"]["suspects.0.name"] == ["乙"]
     assert "suspects.1.name" not in state["values"]
+    assert writer.posts("suspects.5000.name", "丙").status == 404  # no page has that row; a list is as long as its rows
 
 
 def ready(browser: Browser, **payload: object) -> Writer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,24 @@ def test_what_is_not_ready_is_not_queued(home: Home) -> None:
             call()
     assert [find_draft(home, SHOUNING, n).version for n in (lacking, nowhere)] == [1, 1]
     assert queue_draft(home, SHOUNING, nowhere, AUTHOR, 1, confirmed=True).confirmed
+
+
+def test_an_approval_is_of_what_was_approved(approving: Home) -> None:
+    """Taken back, or refused and changed, a draft no longer bears the name of who approved it."""
+    n = begin(approving)
+    other = Actor("100004", "desk draft", Person(name="领导丁", badge="100004"))
+    submitted = submit_for_review(approving, SHOUNING, n, AUTHOR, 1)
+    approved = queue_draft(approving, SHOUNING, n, LEADER, submitted.version)
+    assert officers(approved) == ["100001", "100002", "100002"]
+    back = take_back(approving, SHOUNING, n, approved.version)
+    assert officers(back) == ["100001", "", ""]
+    again = submit_for_review(approving, SHOUNING, n, AUTHOR, back.version)
+    approved = queue_draft(approving, SHOUNING, n, LEADER, again.version)
+    with open_drafts(approving, SHOUNING) as store:
+        store.move(approved, replace(approved, state=DraftState.REFUSED), utc_now())
+    version = save_draft(approving, SHOUNING, n, {**approved.content, "priority": "flash"}, (), approved.version + 1)
+    again = submit_for_review(approving, SHOUNING, n, AUTHOR, version)
+    assert officers(queue_draft(approving, SHOUNING, n, other, again.version)) == ["100001", "100004", "100004"]
 
 
 def test_a_file_comes_in_pieces_and_changes_the_draft(home: Home) -> None:

@@ -31,6 +31,7 @@ from yizhan.desk.rendering import STATIC
 from yizhan.desk.request import SIGN_IN, Ask, NotSignedIn, Page, locked_from
 from yizhan.desk.routes import PAGES
 from yizhan.runtime.clock import utc_now
+from yizhan.runtime.errors import StoreError
 from yizhan.schemas.errors import NotFound, YizhanError
 from yizhan.schemas.i18n import marked, speaking
 from yizhan.services.errors import Conflict, ServiceError
@@ -72,7 +73,11 @@ async def _measured(desk: Desk, page: Page, request: Request) -> Response:
 async def _handle(desk: Desk, page: Page, request: Request) -> Response:
     body = b"" if page.stream or request.method in {"GET", "HEAD"} else await request.body()
     with speaking(language_of(request.scope)):  # a thread has a copy of this context
-        found = await run_in_threadpool(_session, desk, page, request)
+        try:
+            found = await run_in_threadpool(_session, desk, page, request)
+        except StoreError as error:  # the disk is full or fails: who asks cannot be known
+            log.error("%s %s: %s", request.method, request.url.path, error)  # noqa: TRY400 -- the sentence says it all
+            return await run_in_threadpool(_error, Ask(desk, request, None, body), error, 503)
         ask = Ask(desk, request, found, body)
         refused = await run_in_threadpool(_refused, page, ask, found)
         if refused is not None:

@@ -98,7 +98,7 @@ class FormSheet(SheetQuestions):
 
     def _enter_payload(self, path: Path, values: tuple[str, ...], more: Mapping[str, str]) -> None:
         found = self.field_at(path)
-        if found is None or (found.kind is FieldKind.GROUP and not forms.is_position(found)):
+        if found is None or (found.kind is FieldKind.GROUP and not forms.is_position(found)) or self._is_beyond(path):
             raise NotFound(marked("这份表里没有这一项"))
         if forms.is_position(found):
             self._enter_position(path, values, more)
@@ -107,6 +107,14 @@ class FormSheet(SheetQuestions):
         else:
             form_values.put(self.payload, path, self._understood(found, values))
         self.asked.add(str(path[0]))
+
+    def _is_beyond(self, path: Path) -> bool:
+        """Return whether a path leads to a row that is neither there nor the next one of its list."""
+        for place, step in enumerate(path):
+            rows = form_values.get(self.payload, path[:place])
+            if isinstance(step, int) and step > (len(rows) if isinstance(rows, list) else 0):
+                return True
+        return False
 
     def _understood(self, found: Field, values: tuple[str, ...]) -> Any:  # noqa: ANN401 -- JSON is any
         """Return an answer as JSON, or as it was written where it cannot be understood (rule 2)."""
@@ -222,7 +230,7 @@ class FormSheet(SheetQuestions):
         """Add an empty row to a list of groups."""
         path = form_values.path_of(name)
         found = self.field_at(path)
-        if found is None or not (found.many and found.kind is FieldKind.GROUP):
+        if found is None or not (found.many and found.kind is FieldKind.GROUP) or self._is_beyond(path):
             raise NotFound(marked("这份表里没有这一项"))
         rows = form_values.get(self.payload, path)
         form_values.put(self.payload, (*path, len(rows) if isinstance(rows, list) else 0), {})

@@ -92,7 +92,7 @@ def submit_for_review(home: Home, county: str, n: int, actor: Actor, version: in
     officer = _officer(actor)
     with open_drafts(home, county) as store:
         found = _seen(store, county, n, version, EDITABLE)
-        content = _with_officers(found.content, officer, None)
+        content = _with_officers(_without_approval(found), officer, None)
         _checked(store, county, n, content)
         return _moved(store, county, found, replace(_cleared(found, DraftState.REVIEW, content), author=officer))
 
@@ -117,7 +117,7 @@ def take_back(home: Home, county: str, n: int, version: int) -> StoredDraft:
         found = _seen(store, county, n, version, _WAITING)
         if found.state is DraftState.QUEUED and found.sending is not None:
             raise Conflict(marked("草稿 {n} 正在发出，不能收回"), n=n)
-        to = _cleared(found, DraftState.WRITING, found.content)
+        to = _cleared(found, DraftState.WRITING, _without_approval(found))
         return _moved(store, county, found, replace(to, author=found.author))
 
 
@@ -151,7 +151,7 @@ def queue_draft(home: Home, county: str, n: int, actor: Actor, version: int, *, 
         if home.settings.desk_requires_approval and found.type != NOTICE and reviewer is None:
             sentence = marked("草稿 {n} 要由另一位民警签发：请先送审，拟稿人自己不能签发")
             raise NeedsApproval(sentence, n=n, hint=Action.to("draft.show", n=n, county=county))
-        content = _with_officers(found.content, author, reviewer)
+        content = _with_officers(_without_approval(found), author, reviewer)
         _require_unheld(home, county, _checked(store, county, n, content), confirmed=confirmed)
         to = _cleared(found, DraftState.QUEUED, content)
         to = replace(to, author=author, reviewer=reviewer, confirmed=confirmed)
@@ -265,6 +265,18 @@ def _checked(store: DraftStore, county: str, n: int, content: Mapping[str, Any])
 def _require_unheld(home: Home, county: str, draft: Draft, *, confirmed: bool) -> None:
     if not goes_unasked(judge_draft(home, county, draft), forced=confirmed):
         raise DraftHeld(marked("内容存疑，要由民警确认之后才发，没有提交发送"))
+
+
+def _without_approval(found: StoredDraft) -> dict[str, Any]:
+    """Return a draft's content without the name of who approved it before: it goes on, perhaps changed, from here."""
+    payload = dict(found.content.get("payload", {}))
+    approved = found.state is not DraftState.REVIEW and found.remark is None  # with a remark it was given back
+    if approved and found.reviewer is not None:
+        approver = found.reviewer.model_dump(mode="json")
+        for name in ("reviewed_by", "signed_off_by"):
+            if payload.get(name) == approver:
+                del payload[name]
+    return {**found.content, "payload": payload}
 
 
 def _with_officers(content: Mapping[str, Any], author: Person, reviewer: Person | None) -> dict[str, Any]:

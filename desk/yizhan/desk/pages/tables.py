@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +16,7 @@ from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.payloads.table import types_called
+from yizhan.services.errors import ServiceError
 from yizhan.services.export import ExportQuery
 from yizhan.services.labels import error_sentence, short_type, type_name
 from yizhan.services.table_transfer import export_bytes, import_drafts, template_bytes
@@ -62,8 +63,18 @@ def _answer(act: Callable[[Ask], Response], ask: Ask) -> Response:
 
 def _import(ask: Ask) -> Response:
     type = _type(ask.query["type"]) if ask.query.get("type") else None
-    found = import_drafts(ask.desk.home, ask.desk.county, ask.path["name"], type, pieces_of(ask.request))
+    found = import_drafts(ask.desk.home, ask.desk.county, ask.path["name"], type, _whole(ask))
     return ask.page("table_result.html", found=found)
+
+
+def _whole(ask: Ask) -> Iterator[bytes]:
+    """Yield the file; one that was cut off is no shorter table (``ServiceError``)."""
+    said, size = ask.request.headers.get("Content-Length"), 0
+    for piece in pieces_of(ask.request):
+        size += len(piece)
+        yield piece
+    if said is not None and str(size) != said:
+        raise ServiceError(marked("没有传完，请再传一次"))
 
 
 def _type(word: str) -> str:
