@@ -129,7 +129,7 @@ def quiet_pages(studio: Studio, day: Day, label: str) -> None:
     studio.photograph("form", Role.LIAISON, lambda page: write_fire(page, studio.desk.address))
     studio.photograph("due", Role.LIAISON, studio.at("/due", "main"))
     studio.photograph("bulletin", Role.ANALYST, studio.at(f"/bulletin/{label}/{QINGYUAN}", "main"))
-    studio.photograph("audit", Role.AUDITOR, studio.at("/audit", "main"))
+    studio.photograph("audit", Role.AUDITOR, studio.at(f"/audit/{fire}", "main h1"))
 
 
 def ringing_pages(studio: Studio) -> None:
