@@ -10,14 +10,16 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.world.desk import DeskWorld
 from yizhan.desk.accounts.model import Role
 
 FLAGS: Final = ("--autoplay-policy=no-user-gesture-required", *(["--no-sandbox"] if os.geteuid() == 0 else []))
 """Sound without a click, as a duty room's browser is set; as root Chromium refuses its sandbox."""
-WAIT_MS: Final = 15_000.0
+WAIT_MS: Final = 30_000.0
+"""The one limit of what a page must show: generous, as the machine may be busy."""
+expect.set_options(timeout=WAIT_MS)
 
 
 def chromium_path() -> str | None:

@@ -26,9 +26,6 @@ from yizhan.services.stores import read_inbox
 
 pytestmark = pytest.mark.browser
 CUTS = 30
-LOST_MS = 9_000
-"""How soon a page must say that it hears nothing: its own limit is 8 s."""
-BACK_MS = 30_000
 TABS = 12
 
 
@@ -126,17 +123,17 @@ def test_nothing_is_lost_or_doubled_over_a_bad_line(chromium: Browser, station: 
                         ids.append(sends(station, f"断-{number}"))
                     page.wait_for_timeout(chance.uniform(5, 60))
                     proxy.mend()
-                expect(page.locator("#alarms .alarm")).to_have_count(len(ids) + len(before), timeout=BACK_MS)
+                expect(page.locator("#alarms .alarm")).to_have_count(len(ids) + len(before))
                 assert sorted(shown(page)) == sorted([*before, *ids])
                 expect(page.locator("#lamp-line:not(.bad)")).to_be_visible()
                 proxy.cut(refuse=True)
-                expect(page.locator("#lost")).to_be_visible(timeout=LOST_MS + 3_000)  # the last beat is up to 3 s old
+                expect(page.locator("#lost")).to_be_visible()
                 expect(page.locator("#lost")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d 之后的报警"))
                 expect(page).to_have_title(re.compile("断线"))
                 expect(page.locator("[data-sign]").first).to_be_disabled()
                 late = sends(station, "断-最后")
                 proxy.mend()
-                expect(page.locator(f"#alarm-{late}")).to_be_visible(timeout=BACK_MS)
+                expect(page.locator(f"#alarm-{late}")).to_be_visible()
                 expect(page.locator("#lost")).to_be_hidden()
                 expect(page.locator(".notice")).to_contain_text("已补齐 1 件")
 
@@ -148,11 +145,11 @@ def test_a_server_that_comes_back_finds_the_page_waiting(chromium: Browser, stat
         with serving(desk):
             page = opened.enter_context(open_page(chromium, desk, Role.DUTY, line_fails=True))
             before = shown(duty_page(page, desk))
-        expect(page.locator("#lost")).to_be_visible(timeout=LOST_MS + 3_000)
+        expect(page.locator("#lost")).to_be_visible()
         assert shown(page) == before
         missed = sends(station, "停-1")
         with serving(desk):
-            expect(page.locator(f"#alarm-{missed}")).to_be_visible(timeout=BACK_MS)
+            expect(page.locator(f"#alarm-{missed}")).to_be_visible()
             expect(page.locator("#lost")).to_be_hidden()
             opened.close()
 
@@ -166,7 +163,7 @@ def test_quiet_is_proven(chromium: Browser, fresh: DeskWorld) -> None:
         page.locator("[data-confirm]:enabled").click()
         expect(page.locator(f"#alarm-{fire}.signed")).to_be_visible()
         expect(page.locator("#lamp-in.bad")).to_be_visible()
-        expect(page.locator('[data-quiet="unknown"]')).to_be_visible(timeout=BACK_MS)
+        expect(page.locator('[data-quiet="unknown"]')).to_be_visible()
         heart = Heartbeat(inbox.lock)
         heart.beat()
         expect(page.locator('[data-quiet="ok"]')).to_be_visible()
