@@ -131,6 +131,7 @@ def test_nothing_is_lost_or_doubled_over_a_bad_line(chromium: Browser, station: 
                 expect(page.locator("#lamp-line:not(.bad)")).to_be_visible()
                 proxy.cut(refuse=True)
                 expect(page.locator("#lost")).to_be_visible(timeout=LOST_MS + 3_000)  # the last beat is up to 3 s old
+                expect(page.locator("#lost")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d 之后的报警"))
                 expect(page).to_have_title(re.compile("断线"))
                 expect(page.locator("[data-sign]").first).to_be_disabled()
                 late = sends(station, "断-最后")
