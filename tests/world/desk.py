@@ -138,11 +138,15 @@ def desk_with_accounts(home: Home, county: str) -> Iterator[DeskWorld]:
 
 
 @contextlib.contextmanager
-def serving(world: DeskWorld) -> Iterator[None]:
-    """Run the server of a desk while the block runs: on a port of the system's choice, then always on that."""
+def serving(world: DeskWorld, *others: str) -> Iterator[None]:
+    """Run the server of a desk while the block runs: on a port of the system's choice, then always on that.
+
+    ``others`` are further hosts, with their ports, by which browsers reach it.
+    """
     listening = Listening(port=int(world.host.rpartition(":")[2] or 0))
     with contextlib.closing(listen(listening)) as listener:
-        origins = listening.origins(listener)
+        own = f"{listening.host}:{listener.getsockname()[1]}"
+        origins = listening.origins(listener, (own, *others))
         feed = Feed(world.home, world.county)
         desk = Desk(world.home, world.county, world.accounts, feed, origins, allowed=allowed())
         stop, ready = StopSignal(), threading.Event()
