@@ -1,7 +1,7 @@
 """What a page says of itself: which alarms it painted, and whether its sound can be heard.
 
-Rule 1: only the page of somebody who may answer an alarm counts for the bell: an auditor's or an administrator's sounds,
-        too, but the bell goes on to look for an officer.
+Rule 1: only the page of somebody who may answer an alarm counts for the bell: that of an auditor or an administrator
+        sounds, too, but the bell goes on to look for an officer.
 """
 
 from __future__ import annotations
