@@ -245,7 +245,7 @@ def test_a_feed_that_looks_at_nothing_says_so(desk: DeskWorld, monkeypatch: pyte
     feed = Feed(desk.home, desk.county)
     assert feed.trouble is None
     monkeypatch.setattr("yizhan.desk.live.SILENT_SECONDS", 0.0)
-    assert "0" in (feed.trouble or "")
+    assert "0" in str(feed.trouble)
 
 
 def test_accounts_that_cannot_be_written_are_a_sentence(desk: DeskWorld) -> None:
