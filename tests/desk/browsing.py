@@ -18,6 +18,8 @@ from yizhan.desk.accounts.model import Role
 FLAGS: Final = ("--autoplay-policy=no-user-gesture-required", *(["--no-sandbox"] if os.geteuid() == 0 else []))
 """Sound without a click, as a duty room's browser is set; as root Chromium refuses its sandbox."""
 WAIT_MS: Final = 15_000.0
+_OF_THE_LINE: Final = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
+"""How the console begins to say that a request had no answer, or none of 2xx."""
 
 
 def chromium_path() -> str | None:
@@ -39,7 +41,7 @@ def open_page(
     """Open a window in which somebody of a role is signed in, or nobody.
 
     At its end no script may have failed, the console have no error (a Content-Security-Policy report is one), and no
-    other host have been asked. Answers of 4xx and 5xx are the test's business.
+    other host have been asked. Answers of 4xx and 5xx, and lines that are cut, are the test's business.
     """
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
     context.set_default_timeout(WAIT_MS)
@@ -53,7 +55,7 @@ def open_page(
         "console",
         lambda line: (
             faults.append(f"console: {line.text}")
-            if line.type == "error" and not line.text.startswith("Failed to load resource")
+            if line.type == "error" and not line.text.startswith(_OF_THE_LINE)
             else None
         ),
     )
