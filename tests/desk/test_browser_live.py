@@ -33,8 +33,8 @@ const count = node => {
   const id = node.dataset && node.dataset.id;
   if (id) { window.__painted[id] = (window.__painted[id] || 0) + 1; }
 };
-addEventListener('DOMContentLoaded', () => new MutationObserver(all => all.forEach(one => one.addedNodes.forEach(count)))
-  .observe(document.getElementById('alarms'), { childList: true }));
+const observer = new MutationObserver(all => all.forEach(one => one.addedNodes.forEach(count)));
+addEventListener('DOMContentLoaded', () => observer.observe(document.getElementById('alarms'), { childList: true }));
 """
 _BLOCK_SOUND: Final = """
 Object.defineProperty(BaseAudioContext.prototype, 'state', { get: () => 'suspended' });
@@ -120,9 +120,9 @@ def test_no_alarm_is_missing_where_a_script_comes_late(chromium: Browser, desk: 
     with open_page(chromium, desk, Role.DUTY) as page:
         duty_page(page, desk)
         late = page.context.new_page()
-        late.route("**/alarms.js*", held.append)
+        late.route("**/alarms.js*", lambda route: held.append(route))
         late.goto(f"{desk.address}/duty", wait_until="commit")
-        until(lambda: held and late.evaluate("Boolean(window.yz && window.yz.report)"), "all but the last script ran")
+        until(lambda: late.evaluate("Boolean(window.yz && window.yz.report)") and held, "all but the last script ran")
         new = sends(desk.station, next(_references))
         expect(card(page, new)).to_be_visible()
         held[0].continue_()

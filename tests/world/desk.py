@@ -96,6 +96,7 @@ class DeskWorld:
     people: dict[Role, SampleAccount]
     host: str = ""
     in_memory: Station | None = None
+    last_cookies: dict[Role, str] = field(default_factory=dict)
 
     @property
     def station(self) -> Station:
@@ -109,9 +110,12 @@ class DeskWorld:
         return f"http://{self.host}"
 
     def cookie(self, role: Role) -> str:
-        """Sign in somebody of a role; return the cookie."""
+        """Sign in somebody of a role; return the cookie: the last one again, once every recovery code is used."""
         person = self.people[role]
-        return self.accounts.sign_in(person.badge, PASSWORD, person.codes.pop(), utc_now())
+        if person.codes:
+            code = person.codes.pop()
+            self.last_cookies[role] = self.accounts.sign_in(person.badge, PASSWORD, code, utc_now())
+        return self.last_cookies[role]
 
     def browser(self, role: Role | None = None) -> Browser:
         """Return a browser in which somebody of a role is signed in; None: nobody is."""
