@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
-from tests.desk.browsing import FLAGS, WAIT_MS, chromium_path
+from tests.desk.browsing import FLAGS, chromium_path
 from tests.desk.people import CHEAP, Counting, Human, first, officer
 from tests.world.desk import DeskWorld, running_desk
 from tests.world.station import with_a_fire
@@ -28,7 +28,6 @@ def chromium() -> Iterator[Browser]:
     """Run one Chromium for a file: Playwright keeps an event loop, beside which no test with its own could run."""
     if (path := chromium_path()) is None:
         pytest.skip("no Chromium on this machine: as root `make prerequisites` installs it; or name one in CHROMIUM")
-    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -139,17 +139,17 @@ def sends(station: Station, reference: str, header: Mapping[str, Any] | None = N
 
 
 @contextlib.contextmanager
-def running_desk(station: Station, county: str = QINGYUAN, names: Sequence[str] = ()) -> Iterator[DeskWorld]:
-    """Run a county's desk beside a station in memory while the block runs; ``names`` as of ``serving``."""
-    with desk_of(Home(station.app.path), county, names) as world:
+def running_desk(station: Station, county: str = QINGYUAN) -> Iterator[DeskWorld]:
+    """Run a county's desk beside a station in memory while the block runs."""
+    with desk_of(Home(station.app.path), county) as world:
         world.in_memory = station
         yield world
 
 
 @contextlib.contextmanager
-def desk_of(home: Home, county: str, names: Sequence[str] = ()) -> Iterator[DeskWorld]:
-    """Run a county's desk while the block runs; ``names`` as of ``serving``."""
-    with desk_with_accounts(home, county) as world, serving(world, names):
+def desk_of(home: Home, county: str) -> Iterator[DeskWorld]:
+    """Run a county's desk while the block runs."""
+    with desk_with_accounts(home, county) as world, serving(world):
         yield world
 
 
@@ -162,14 +162,15 @@ def desk_with_accounts(home: Home, county: str) -> Iterator[DeskWorld]:
 
 
 @contextlib.contextmanager
-def serving(world: DeskWorld, names: Sequence[str] = ()) -> Iterator[None]:
+def serving(world: DeskWorld, *others: str) -> Iterator[None]:
     """Run the server of a desk while the block runs: on a port of the system's choice, then always on that.
 
-    ``names``: host and port by which browsers reach it too, through something in front of it.
+    ``others`` are further hosts, with their ports, by which browsers reach it.
     """
     listening = Listening(port=int(world.host.rpartition(":")[2] or 0))
     with contextlib.closing(listen(listening)) as listener:
-        origins = listening.origins(listener) + (listening.origins(listener, names) if names else ())
+        own = f"{listening.host}:{listener.getsockname()[1]}"
+        origins = listening.origins(listener, (own, *others))
         feed = Feed(world.home, world.county)
         desk = Desk(world.home, world.county, world.accounts, feed, origins, allowed=allowed())
         stop, ready = StopSignal(), threading.Event()
