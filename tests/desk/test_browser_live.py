@@ -12,9 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.desk.browsing import open_page, serious_faults
-from tests.desk.test_duty import sends
 from tests.world.cutting import CuttingProxy
-from tests.world.desk import DeskWorld, desk_with_accounts, running_desk, serving
+from tests.world.desk import DeskWorld, desk_with_accounts, running_desk, sends, serving
 from tests.world.simulator import QINGYUAN
 from tests.world.station import Station, with_a_fire
 from yizhan.desk.accounts.model import Role
@@ -72,6 +71,7 @@ def test_an_alarm_is_painted_heard_and_signed_by_two_keys(chromium: Browser, fre
         expect(page.locator(f"#alarm-{fire}")).to_contain_text("界山北坡起火")
         expect(other.locator(f"#alarm-{fire}")).to_be_visible()
         expect(page.locator("html")).to_have_attribute("data-last-sound", re.compile("^alarm "))
+        expect(page.locator("#announce")).to_have_text(re.compile("^新报警：寿宁"))
         expect(page).to_have_title(re.compile(r"^\(2\)"))
         first = page.locator(".alarm[aria-current]").get_attribute("data-id")
         assert first is not None
@@ -193,9 +193,9 @@ def test_twelve_tabs_share_one_stream(chromium: Browser, fresh: DeskWorld) -> No
 
 @pytest.mark.parametrize("english", [False, True])
 def test_pages_of_the_office_are_readable(chromium: Browser, desk: DeskWorld, *, english: bool) -> None:
-    """Axe finds nothing serious on the pages of duty, obligations, calendar, equipment and wall, in both languages."""
+    """Axe finds nothing serious on the pages of a shift, of the equipment and of the wall, in both languages."""
     with open_page(chromium, desk, Role.DUTY, english=english, scheme="dark" if english else "light") as page:
-        for path in ("/duty", "/due", "/due?show=ended", "/calendar", "/engine", "/duty/wall"):
+        for path in ("/duty", "/due", "/due?show=ended", "/calendar", "/shift", "/engine", "/duty/wall"):
             page.goto(desk.address + path)
             expect(page.locator("main")).to_be_visible()
             assert serious_faults(page) == [], path
