@@ -10,14 +10,16 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.world.desk import DeskWorld
 from yizhan.desk.accounts.model import Role
 
 FLAGS: Final = ("--autoplay-policy=no-user-gesture-required", *(["--no-sandbox"] if os.geteuid() == 0 else []))
 """Sound without a click, as a duty room's browser is set; as root Chromium refuses its sandbox."""
-WAIT_MS: Final = 15_000.0
+WAIT_MS: Final = 30_000.0
+"""The one limit of what a page must show: generous, as the machine may be busy."""
+expect.set_options(timeout=WAIT_MS)
 
 
 def chromium_path() -> str | None:
@@ -35,11 +37,13 @@ def open_page(
     english: bool = False,
     scheme: Literal["light", "dark"] = "light",
     size: tuple[int, int] = (1366, 768),
+    line_fails: bool = False,
 ) -> Iterator[Page]:
     """Open a window in which somebody of a role is signed in, or nobody.
 
     At its end no script may have failed, the console have no error (a Content-Security-Policy report is one), and no
     other host have been asked. Answers of 4xx and 5xx are the test's business.
+    ``line_fails``: what htmx says of requests that did not arrive is expected.
     """
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
     context.set_default_timeout(WAIT_MS)
@@ -47,13 +51,14 @@ def open_page(
     if role is not None:
         cookies[f"yz-{desk.county}"] = desk.cookie(role)
     context.add_cookies([{"name": name, "value": value, "url": desk.address} for name, value in cookies.items()])
+    expected = ("Failed to load resource", *(["htmx:"] if line_fails else []))
     page, faults = context.new_page(), list[str]()
     page.on("pageerror", lambda error: faults.append(f"script: {error}"))
     page.on(
         "console",
         lambda line: (
             faults.append(f"console: {line.text}")
-            if line.type == "error" and not line.text.startswith("Failed to load resource")
+            if line.type == "error" and not line.text.startswith(expected)
             else None
         ),
     )

@@ -12,29 +12,17 @@ from typing import Any
 
 import pytest
 
-from tests.world.desk import DeskWorld, running_desk
+from tests.world.desk import DeskWorld, running_desk, sends
 from tests.world.simulator import QINGYUAN, SHOUNING
-from tests.world.station import FIRE, Station, with_a_fire
+from tests.world.station import with_a_fire
 from tests.world.waiting import LIMIT_SECONDS, until
-from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.desk.accounts.model import Role
 from yizhan.desk.rendering import STATIC
-from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
 from yizhan.services.access_log import access_log_path
-from yizhan.services.stores import open_outbox, read_inbox
+from yizhan.services.stores import read_inbox
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e\"'&amp;</p>"
-
-
-def sends(station: Station, reference: str, **payload: object) -> str:
-    """Let the partner report a fire, and our inbox receive it; return its id."""
-    fire = {**FIRE, "external_ref": reference, "payload": {**FIRE["payload"], **payload}}
-    with open_outbox(station.app, SHOUNING, TerminalPassphrase()) as outbox:
-        sent = outbox.publish(parse_draft(fire))
-    station.carry(SHOUNING)
-    station.deliver(QINGYUAN)
-    return sent.id
 
 
 @contextlib.contextmanager
@@ -80,7 +68,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskWorld]:
 def test_a_page_is_told_what_rings_and_what_comes_and_goes(fresh: DeskWorld) -> None:
     """At first everything that rings, then each alarm once, then who signed for it."""
     with listening(fresh, fresh.cookie(Role.DUTY)) as events:
-        (old,) = ringing(fresh)
+        (old,) = fresh.ringing()
         assert "距界约800米起火" in card(events, old)
         new = sends(fresh.station, "接-2", summary="新火情")
         told = first(events, "state")
@@ -105,7 +93,7 @@ def test_a_beat_says_the_time_and_whether_anything_is_received(fresh: DeskWorld)
 
 def test_what_is_shown_is_in_the_access_log_before(fresh: DeskWorld) -> None:
     """The officer who sees a card is named with it."""
-    (fire,) = ringing(fresh)
+    (fire,) = fresh.ringing()
     with listening(fresh, fresh.cookie(Role.DUTY)) as events:
         assert card(events, fire)
     entries = [json.loads(line) for line in access_log_path(fresh.home, QINGYUAN).read_text("utf-8").splitlines()]
@@ -137,7 +125,7 @@ def test_hostile_text_is_text(fresh: DeskWorld) -> None:
 
 def test_the_same_answer_a_hundred_times_is_one_row(fresh: DeskWorld) -> None:
     """Two clicks, a hundred requests: one answer, one receipt."""
-    (fire,) = ringing(fresh)
+    (fire,) = fresh.ringing()
     browser = fresh.browser(Role.DUTY)
     for _time in range(100):
         assert browser.post(f"/inbox/{fire}/answer", {"stage": "acknowledged"}).status == 303
@@ -151,7 +139,7 @@ def test_the_same_answer_a_hundred_times_is_one_row(fresh: DeskWorld) -> None:
 
 def test_two_officers_at_once_are_both_kept(fresh: DeskWorld) -> None:
     """Both words stand, the first first; nothing rings any more."""
-    (fire,) = ringing(fresh)
+    (fire,) = fresh.ringing()
     for role in (Role.DUTY, Role.LIAISON):
         assert fresh.browser(role).post(f"/inbox/{fire}/answer", {"stage": "acknowledged"}).status == 303
     with read_inbox(fresh.home, QINGYUAN) as inbox:
@@ -159,17 +147,17 @@ def test_two_officers_at_once_are_both_kept(fresh: DeskWorld) -> None:
         item = inbox.item(fire)
         assert item is not None
         assert [each.name for each in item.answers] == ["周某", "叶某"]
-    assert ringing(fresh) == ()
+    assert fresh.ringing() == ()
 
 
 def test_an_answer_after_a_change_is_not_taken(fresh: DeskWorld) -> None:
     """The page says what is so now, and nothing was sent."""
-    (fire,) = ringing(fresh)
+    (fire,) = fresh.ringing()
     browser = fresh.browser(Role.DUTY)
     answer = browser.post(f"/inbox/{fire}/answer", {"stage": "acknowledged", "seen": "other"}, **{"HX-Request": "true"})
     assert answer.status == 409
     assert "情况已变" in answer.text
-    assert ringing(fresh) == (fire,)
+    assert fresh.ringing() == (fire,)
 
 
 def test_an_unknown_event_is_said(fresh: DeskWorld) -> None:
@@ -177,13 +165,6 @@ def test_an_unknown_event_is_said(fresh: DeskWorld) -> None:
     answer = fresh.browser(Role.DUTY).post("/inbox/350924-nothing-1/answer", {"stage": "acknowledged"})
     assert answer.status == 404
     assert "没有" in answer.text
-
-
-def ringing(desk: DeskWorld) -> tuple[str, ...]:
-    """Return the ids of what rings."""
-    with read_inbox(desk.home, QINGYUAN) as inbox:
-        assert inbox is not None
-        return tuple(each.id for each in inbox.ringing())
 
 
 def test_a_restored_inbox_is_another_life(fresh: DeskWorld) -> None:

@@ -7,10 +7,12 @@ import http.client
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
-from tests.world.simulator import QINGYUAN
-from tests.world.station import Station
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station
+from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.desk.accounts.credentials import Cost, Passwords
 from yizhan.desk.accounts.model import Role
 from yizhan.desk.accounts.sample import PASSWORD, SampleAccount, add_sample_accounts
@@ -20,9 +22,11 @@ from yizhan.desk.desk import ACCOUNTS_FILE, Desk
 from yizhan.desk.live import Feed
 from yizhan.desk.routes import allowed
 from yizhan.desk.serving import Listening, listen, serve
+from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.process import StopSignal
 from yizhan.services.home import Home
+from yizhan.services.stores import open_outbox, read_inbox
 
 CHEAP = Passwords(Cost(memory_kib=64, iterations=1, lanes=1))
 
@@ -92,6 +96,7 @@ class DeskWorld:
     people: dict[Role, SampleAccount]
     host: str = ""
     in_memory: Station | None = None
+    last_cookies: dict[Role, str] = field(default_factory=dict)
 
     @property
     def station(self) -> Station:
@@ -105,13 +110,32 @@ class DeskWorld:
         return f"http://{self.host}"
 
     def cookie(self, role: Role) -> str:
-        """Sign in somebody of a role; return the cookie."""
+        """Sign in somebody of a role; return the cookie: the last one again, once every recovery code is used."""
         person = self.people[role]
-        return self.accounts.sign_in(person.badge, PASSWORD, person.codes.pop(), utc_now())
+        if person.codes:
+            code = person.codes.pop()
+            self.last_cookies[role] = self.accounts.sign_in(person.badge, PASSWORD, code, utc_now())
+        return self.last_cookies[role]
 
     def browser(self, role: Role | None = None) -> Browser:
         """Return a browser in which somebody of a role is signed in; None: nobody is."""
         return Browser(self.host, "" if role is None else self.cookie(role), name=f"yz-{self.county}")
+
+    def ringing(self) -> tuple[str, ...]:
+        """Return the ids of what rings."""
+        with read_inbox(self.home, self.county) as inbox:
+            assert inbox is not None
+            return tuple(each.id for each in inbox.ringing())
+
+
+def sends(station: Station, reference: str, header: Mapping[str, Any] | None = None, **payload: object) -> str:
+    """Let 寿宁 report a fire, and the inbox of 庆元 receive it; return its id."""
+    fire = {**FIRE, "external_ref": reference, **(header or {}), "payload": {**FIRE["payload"], **payload}}
+    with open_outbox(station.app, SHOUNING, TerminalPassphrase()) as outbox:
+        sent = outbox.publish(parse_draft(fire))
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    return sent.id
 
 
 @contextlib.contextmanager
@@ -138,11 +162,15 @@ def desk_with_accounts(home: Home, county: str) -> Iterator[DeskWorld]:
 
 
 @contextlib.contextmanager
-def serving(world: DeskWorld) -> Iterator[None]:
-    """Run the server of a desk while the block runs: on a port of the system's choice, then always on that."""
+def serving(world: DeskWorld, *others: str) -> Iterator[None]:
+    """Run the server of a desk while the block runs: on a port of the system's choice, then always on that.
+
+    ``others`` are further hosts, with their ports, by which browsers reach it.
+    """
     listening = Listening(port=int(world.host.rpartition(":")[2] or 0))
     with contextlib.closing(listen(listening)) as listener:
-        origins = listening.origins(listener)
+        own = f"{listening.host}:{listener.getsockname()[1]}"
+        origins = listening.origins(listener, (own, *others))
         feed = Feed(world.home, world.county)
         desk = Desk(world.home, world.county, world.accounts, feed, origins, allowed=allowed())
         stop, ready = StopSignal(), threading.Event()

@@ -22,7 +22,7 @@ _KEY_SOON: Final = timedelta(days=30)
 _SILENT_SECONDS: Final = 11
 """A process that works says so once a second, and at least every ten while no broker answers."""
 _KINDS: Final = {
-    "inbox": marked("收件"), "outbox": marked("发件"), "cosign": marked("会签"), "station": marked("驿站"),
+    "inbox": marked("收件程序"), "outbox": marked("发件程序"), "cosign": marked("会签程序"), "station": marked("驿站"),
     "ledger": marked("账本"), "desk": marked("值班台"),
 }  # fmt: skip
 _LANES: Final = {"prompt": marked("即时"), "digest": marked("季度")}

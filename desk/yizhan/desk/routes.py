@@ -26,6 +26,7 @@ from yizhan.desk.pages import (
     search,
     self_test,
     sending,
+    shift,
     sign_in,
     stream,
     tables,
@@ -60,6 +61,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *due.PAGES,
     *calendar.PAGES,
     *engine.PAGES,
+    *shift.PAGES,
 )
 
 

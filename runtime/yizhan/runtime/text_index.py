@@ -145,6 +145,8 @@ def _insert(conn: sqlite3.Connection, book: str, document: Document) -> None:
     span = (first, first + _A_MILLISECOND - 1)
     last = conn.execute("SELECT max(n) FROM documents WHERE n BETWEEN ? AND ?", span).fetchone()[0]
     n = first if last is None else last + 1
+    if last == span[1]:  # so many at once: the newest number of all is free, too
+        n = conn.execute("SELECT max(n) + 1 FROM documents").fetchone()[0]
     conn.execute("INSERT INTO documents (n, book, id) VALUES (?, ?, ?)", (n, book, document.id))
     conn.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (n, document.text))
 

@@ -90,4 +90,16 @@ MIGRATIONS: Final = (
         UNIQUE (badge, name)
     );
     """,
+    """
+    CREATE TABLE shifts (
+        seq INTEGER PRIMARY KEY,
+        time TEXT NOT NULL,
+        badge TEXT NOT NULL,                 -- who went off duty
+        name TEXT NOT NULL,
+        next_badge TEXT NOT NULL,            -- who came on duty, signed in with his own password
+        next_name TEXT NOT NULL
+    );
+    CREATE TRIGGER shifts_stay BEFORE UPDATE ON shifts BEGIN SELECT raise(ABORT, 'shifts are only added'); END;
+    CREATE TRIGGER shifts_remain BEFORE DELETE ON shifts BEGIN SELECT raise(ABORT, 'shifts are only added'); END;
+    """,
 )

@@ -39,6 +39,7 @@ from yizhan.desk.accounts.management import (
 from yizhan.desk.accounts.model import ADMINISTRATORS, Account, Role, Session
 from yizhan.desk.accounts.saved_searches import SavedSearches
 from yizhan.desk.accounts.sessions import Sessions, account_of
+from yizhan.desk.accounts.shifts import Shifts
 from yizhan.producers.officers import badge_fault
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.timestamps import instant, written
@@ -72,6 +73,7 @@ class AccountStore:
         self.sessions = Sessions(self._database)
         self.devices = Devices(self._database)
         self.searches = SavedSearches(self._database)
+        self.shifts = Shifts(self._database)
 
     def close(self) -> None:
         """Close the database."""

@@ -11,12 +11,14 @@ from starlette.responses import Response
 from yizhan.consumers.items import InboxQuery, Item
 from yizhan.consumers.labels import State, sentence
 from yizhan.desk.accounts.model import OFFICE
+from yizhan.desk.alarm_cards import position_of
 from yizhan.desk.request import Ask, Page
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.payloads.letters import headline, report_name
 from yizhan.schemas.payloads.table import type_name
 from yizhan.services.bell import BellStatus, Rung, bell_status, ladder, read_bell
 from yizhan.services.consoles import list_consoles
+from yizhan.services.drafts import member_names
 from yizhan.services.inbox import list_items
 from yizhan.services.labels import stage_name
 from yizhan.services.obligation_text import obligation_name, time_left
@@ -35,6 +37,7 @@ class NoticeRow:
     icon: str
     text: str
     state: tuple[str, str]
+    position: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class DueRow:
 
 def duty(ask: Ask) -> Response:
     """Show the page; what rings is sent by the stream, so nothing is rendered twice."""
-    return ask.page("duty.html", **_side(ask), notices=_notices(ask))
+    return ask.page("duty.html", **_side(ask), notices=_notices(ask), members=member_names(ask.desk.home))
 
 
 def notices(ask: Ask) -> Response:
@@ -80,7 +83,7 @@ def notice_row(item: Item) -> NoticeRow:
         state = ("ok", f"{item.answers[0].name} {stage_name(item.answers[0].stage)}")
     else:
         state = ("", sentence(item.state))
-    return NoticeRow(item, kind, icon_of(item.type), headline(raw, 80), state)
+    return NoticeRow(item, kind, icon_of(item.type), headline(raw, 80), state, position_of(raw or {}))
 
 
 def icon_of(type: str) -> str:

@@ -33,8 +33,10 @@
     current(); quiet(); ages(fresh.map(function (each) { return card(each.id); }));
   }
   function ended(element, end) {
+    var asked = confirming() === element;
     element.classList.remove('ask-now'); element.classList.add('signed'); element.setAttribute('data-signed', '');
     element.querySelector('.do').textContent = end ? end.words : '';
+    if (asked) { sort(); }
     setTimeout(function () { element.remove(); quiet(); }, 15000);
   }
 
@@ -65,7 +67,7 @@
   var armed = 0, back = 0;
   function ask(element) {
     if (!element || yz.isLost() || confirming()) { return; }
-    element.classList.add('ask-now');
+    element.classList.add('ask-now'); element.querySelector('.outcome').textContent = '';
     element.querySelector('.plainly').hidden = true; element.querySelector('.sign').hidden = false;
     var button = element.querySelector('[data-confirm]');
     button.disabled = true; clearTimeout(armed); clearTimeout(back);
@@ -77,8 +79,9 @@
     clearTimeout(armed); clearTimeout(back);
     if (!element) { return; }
     element.classList.remove('ask-now');
-    if (element.querySelector('.sign')) { element.querySelector('.sign').hidden = true; element.querySelector('.plainly').hidden = false; element.querySelector('[data-sign]').focus(); }
     sort(); current();
+    /* Last: an element that is moved loses the focus. */
+    if (element.querySelector('.sign')) { element.querySelector('.sign').hidden = true; element.querySelector('.plainly').hidden = false; element.querySelector('[data-sign]').focus(); }
   }
   function send(form) {
     var element = form.closest('.alarm');
@@ -99,7 +102,12 @@
       })
       .catch(function () { failed(element, words.stopped); });
   }
-  function failed(element, text) { element.querySelector('.outcome').textContent = text; element.querySelectorAll('.sign button').forEach(function (each) { each.disabled = false; }); }
+  function failed(element, text) {
+    if (element.hasAttribute('data-signed')) { return; }
+    element.querySelector('.outcome').textContent = text;
+    if (confirming() === element) { clearTimeout(back); back = setTimeout(release, BACK_MS); }
+    element.querySelectorAll('.sign button').forEach(function (each) { each.disabled = false; });
+  }
   list.addEventListener('click', function (event) {
     if (event.target.closest('[data-sign]')) { ask(event.target.closest('.alarm')); }
     if (event.target.closest('[data-back]')) { release(); }
@@ -109,7 +117,7 @@
     if (!event.target.querySelector('[data-confirm]').disabled) { send(event.target); }
   });
   function lost(is) {
-    if (is) { release(); }
+    if (is) { release(); } else { list.querySelectorAll('.outcome').forEach(function (each) { each.textContent = ''; }); }
     list.querySelectorAll('[data-rang]').forEach(function (each) { each.textContent = is ? words.rangLost : words.rang; });
     if (is) { list.querySelectorAll('[data-next]').forEach(function (each) { each.textContent = words.nextLost; }); } else { ages(); }
     list.querySelectorAll('[data-sign]').forEach(function (each) { each.disabled = is; each.dataset.words = each.dataset.words || each.innerHTML; each.innerHTML = is ? words.stopped : each.dataset.words; });
@@ -128,6 +136,7 @@
     if (place >= 0 && place < all.length) { at = all[place]; current(); at.focus(); }
   }
   document.addEventListener('keydown', function (event) {
+    if (event.repeat && event.key === 'Enter' && list.contains(event.target)) { event.preventDefault(); return; } /* a key that is held down is one press */
     if (event.key === 'Escape') { release(); return; }
     if (yz.typing(event)) { return; }
     if (event.key === 'j' || event.key === 'J') { move(1); }

@@ -177,5 +177,6 @@
     if (form.dataset.sent) { event.preventDefault(); return; }
     if (!form.hasAttribute('data-again')) { form.dataset.sent = '1'; setTimeout(function () { delete form.dataset.sent; }, 5000); }
   });
-  connect();
+  /* Not before every script of the page ran: what the stream says first would reach nobody. */
+  document.addEventListener('DOMContentLoaded', connect);
 }());

@@ -61,7 +61,12 @@
     ids.forEach(function (id) { form.append('shown', id); });
     form.append('audible', heard ? '1' : '0');
     fetch('/console', { method: 'POST', body: form, headers: { 'HX-Request': 'true' }, credentials: 'same-origin' })
-      .then(function (answer) { var to = answer.headers.get('HX-Redirect'); if (to) { location.assign(to); } })
+      .then(function (answer) {
+        var to = answer.headers.get('HX-Redirect');
+        if (to) { location.assign(to); return; }
+        /* The list of channels is told that this page listens. */
+        if (!yz.listens && window.htmx) { yz.listens = true; window.htmx.trigger(document.body, 'desk-changed'); }
+      })
       .catch(function () { /* the line is lost: that is said elsewhere */ });
   };
   document.addEventListener('click', function (event) {
