@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.services.access_world import NoPassphrase
+from tests.services.test_drafts import FIRE
 from tests.services.test_queue import AUTHOR, PHOTO, begin, fire
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.waiting import until
 from yizhan.producers.draft_rows import DraftState, SentRecord
 from yizhan.producers.outbox import Outbox
-from yizhan.services.drafts import find_draft, list_drafts
+from yizhan.services.drafts import NewDraft, begin_draft, find_draft, list_drafts
 from yizhan.services.home import Home
 from yizhan.services.queue import queue_content, queue_draft, result_of, save_draft
 from yizhan.services.sample import make_sample
@@ -136,6 +137,18 @@ def test_an_urgent_draft_does_not_wait_behind_others(home: Home) -> None:
             order.append(first.n)
             store.move(first, replace(first, state=DraftState.WRITING), datetime.now(UTC))
     assert order == [urgent, plain, slow]
+
+
+@pytest.mark.parametrize("change", ["withdraws", "supersedes"])
+def test_a_draft_that_changes_an_event_leaves_its_sealed_files_behind(home: Home, outbox: Outbox, change: str) -> None:
+    """They are with the recipient already; their description alone could not be sent, and holds the key of the file."""
+    n = begin(home)
+    upload_piece(home, SHOUNING, n, "照片.jpg", [PHOTO], offset=0, total=len(PHOTO))
+    queue_draft(home, SHOUNING, n, AUTHOR, find_draft(home, SHOUNING, n).version)
+    seal_next(home, outbox)
+    (event,) = sent(outbox)
+    changing = begin_draft(home, SHOUNING, NewDraft(type=FIRE, **{change: event}))
+    assert "attachments" not in find_draft(home, SHOUNING, changing).content["payload"]
 
 
 def test_files_that_a_kill_left_are_deleted_at_the_next_start(home: Home) -> None:

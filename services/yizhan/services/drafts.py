@@ -207,6 +207,10 @@ def _content_sent(home: Home, county: str, event_id: str) -> dict[str, Any]:
     payload = strictjson.loads(own.payload, floats=True)
     # Its reference was given to the original: under the same one, the correction would not be sent.
     payload.pop("external_ref", None)
+    # A file sealed with the original cannot be sealed again from its description: the officer adds the file anew.
+    kept = [each for each in payload.pop("attachments", ()) if "sealed" not in each]
+    if kept:
+        payload["attachments"] = kept
     return {name: header[name] for name in _CORRECTED if name in header} | {"payload": payload}
 
 

@@ -10,7 +10,13 @@
       if (own) { map.fitBounds(own, { padding: [8, 8] }); }
       mark();
     });
-    map.on('click', function (event) { window.yzDraft.set(box.closest('[data-field]').dataset.field, [event.latlng.lng.toFixed(6) + ',' + event.latlng.lat.toFixed(6)], { datum: 'WGS84' }); place(event.latlng); });
+    map.on('click', function (event) { say(event.latlng); });
+    /* With keys: arrows move the map, Enter says its centre, where the cross stands. */
+    box.addEventListener('keydown', function (event) { if (event.key === 'Enter' && event.target === box) { event.preventDefault(); say(map.getCenter()); } });
+  }
+  function say(at) {
+    window.yzDraft.set(document.querySelector('[data-map]').closest('[data-field]').dataset.field, [at.lng.toFixed(6) + ',' + at.lat.toFixed(6)], { datum: 'WGS84' });
+    place(at);
   }
   function place(at) {
     if (!point) { point = window.L.circleMarker(at, { radius: 9, color: window.yzMap.css('--g1'), weight: 3, fillColor: window.yzMap.css('--surface'), fillOpacity: 0.6, interactive: false }).addTo(map); } else { point.setLatLng(at); }
