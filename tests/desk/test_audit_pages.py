@@ -250,3 +250,11 @@ def test_long_work_runs_once_and_says_how_far_it_is() -> None:
     assert second.wait(30)
     assert (first.result, first.steps, str(second.error)) == ("done", 7, "no")
     assert runs.start("verify", "柳某", work) is not first
+
+
+def test_an_address_that_was_typed_is_never_a_fault(desk: DeskWorld, auditor: Browser) -> None:
+    """A number without end is none; an address to go back to is one of ours, and one line."""
+    assert auditor.get(f"/audit/access?before={'9' * 5000}").status == 200
+    assert auditor.get(f"/audit/proofs/{fire_of(desk.home)}?place={'9' * 5000}").status == 404
+    answer = auditor.get("/audit/progress?back=/audit%0d%0aX-Strange:1", **{"HX-Request": "true"})
+    assert (answer.headers.get("hx-redirect"), "x-strange" in answer.headers) == ("/audit", False)

@@ -111,7 +111,7 @@ def add_screen(ask: Ask) -> Response:
 def revoke_screen(ask: Ask) -> Response:
     """Make a screen's link worthless."""
     number = ask.form.get("number", "")
-    if number.isdecimal():
+    if number.isdecimal() and len(number) <= LONGEST_NUMBER:
         ask.desk.accounts.devices.revoke(int(number), ask.account.badge, utc_now())
     return ask.see("/admin#screens")
 

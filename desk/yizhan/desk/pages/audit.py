@@ -34,6 +34,8 @@ from yizhan.services.audit_desk import audit_sources, last_verification, report_
 
 AUDITORS: Final = frozenset({Role.AUDITOR})
 _AGAIN_SECONDS: Final = 30.0
+_DIGITS: Final = 15
+"""Of a number in an address."""
 
 
 # -- one event's life --
@@ -89,7 +91,9 @@ def proofs(ask: Ask) -> Response:
     stem = "".join(each if each.isalnum() or each in "-." else "_" for each in found.life.id) or "event"
     stem = stem.encode("ascii", "replace").decode().replace("?", "_")[:80]
     if (place := ask.query.get("place")) is not None:
-        proof = found.proofs.get(int(place)) if place.isdecimal() else None
+        proof = (
+            found.proofs.get(int(place)) if place.isascii() and place.isdecimal() and len(place) <= _DIGITS else None
+        )
         if proof is None:
             raise NotFound(marked("这件事在账上没有这一条"))
         return ask.download(proof.to_bytes(), f"{stem}.{place}{SUFFIX}", "application/octet-stream")
@@ -203,7 +207,8 @@ def progress(ask: Ask) -> Response:
 
 def _own(path: str) -> str:
     """Return an address of the auditor's pages, and none elsewhere."""
-    return path if path.startswith("/audit") and "\\" not in path and "//" not in path else "/audit"
+    ours = path.startswith("/audit") and path.isascii() and path.isprintable() and "\\" not in path and "//" not in path
+    return path if ours else "/audit"
 
 
 def _newest(ask: Ask) -> str:

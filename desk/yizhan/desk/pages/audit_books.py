@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from yizhan.desk.accounts.model import Role
 from yizhan.desk.audit_view import BREAKS, HOWS
+from yizhan.desk.filters import number_asked
 from yizhan.desk.request import Ask, Page
 from yizhan.ledger.errors import BookInvalid
 from yizhan.schemas.errors import NotFound, YizhanError
@@ -29,8 +30,7 @@ MOST_BYTES: Final = 2 << 30
 def accesses(ask: Ask) -> Response:
     """Show the access log, the newest first."""
     who, what, day = (ask.query.get(name, "").strip() for name in ("who", "what", "day"))
-    before = ask.query.get("before", "")
-    query = AccessQuery(who, what, _day(day), int(before) if before.isdecimal() else None)
+    query = AccessQuery(who, what, _day(day), number_asked(ask, "before"))
     found = list_accesses(ask.desk.home, ask.desk.county, query)
     return ask.page("audit_access.html", found=found, who=who, what=what, day=day, hows=HOWS)
 
