@@ -17,14 +17,18 @@ from tests.world.desk import DeskWorld, running_desk, sends
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import with_a_fire
 from tests.world.waiting import LIMIT_SECONDS, until
+from yizhan.consumers.items import Item
 from yizhan.desk.accounts.model import Role
+from yizhan.desk.alarm_cards import AlarmCard, alarm_card
 from yizhan.desk.desk import ACCOUNTS_FILE
 from yizhan.desk.live import Feed
+from yizhan.desk.pages import stream
 from yizhan.desk.rendering import STATIC
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.timestamps import written
 from yizhan.services.access_log import access_log_path
 from yizhan.services.consoles import list_consoles
+from yizhan.services.home import Home
 from yizhan.services.stores import read_inbox
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e\"'&amp;</p>"
@@ -243,3 +247,33 @@ def test_accounts_that_cannot_be_written_are_a_sentence(desk: DeskWorld) -> None
     assert answer.status == 503
     assert (answer.headers["content-type"], ACCOUNTS_FILE in answer.text) == ("text/html; charset=utf-8", True)
     assert browser.get("/duty").status == 200
+
+
+def test_an_alarm_that_cannot_be_drawn_rings_all_the_same(fresh: DeskWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its county and its id are shown, and the way to it; the others are shown as ever."""
+    (broken,) = fresh.ringing()
+    good = sends(fresh.station, "接-9", summary="另一起")
+
+    def fails(home: Home, item: Item) -> AlarmCard:
+        if item.id == broken:
+            raise ValueError(item.id)
+        return alarm_card(home, item)
+
+    monkeypatch.setattr(stream, "alarm_card", fails)
+    with listening(fresh, fresh.cookie(Role.DUTY)) as events:
+        html = card(events, broken)
+    with listening(fresh, fresh.cookie(Role.DUTY)) as events:
+        assert "另一起" in card(events, good)
+    assert f'href="/inbox/{broken}"' in html
+    assert "内容显示不出" in html
+
+
+def test_an_inbox_that_vanishes_is_not_quiet(fresh: DeskWorld) -> None:
+    """The lamp of receiving says that the file is gone; it is never said that nothing rings."""
+    with listening(fresh, fresh.cookie(Role.DUTY)) as events:
+        first(events, "state")
+        path = fresh.home.county_folder(QINGYUAN) / "inbox.sqlite3"
+        path.rename(path.with_name("elsewhere"))
+        beat = until(lambda: next((data for name, data in events if name == "beat" and data["trouble"]), None))
+    assert "不见了" in beat["trouble"]
+    assert beat["count"] == 1

@@ -147,7 +147,8 @@ def test_a_draft_that_changes_an_event_leaves_its_sealed_files_behind(home: Home
     queue_draft(home, SHOUNING, n, AUTHOR, find_draft(home, SHOUNING, n).version)
     seal_next(home, outbox)
     (event,) = sent(outbox)
-    changing = begin_draft(home, SHOUNING, NewDraft(type=FIRE, **{change: event}))
+    asked = NewDraft(FIRE, withdraws=event) if change == "withdraws" else NewDraft(FIRE, supersedes=event)
+    changing = begin_draft(home, SHOUNING, asked)
     assert "attachments" not in find_draft(home, SHOUNING, changing).content["payload"]
 
 

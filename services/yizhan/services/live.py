@@ -1,7 +1,8 @@
 """That a county's inbox changed, and what rings in it: for faces that show it while it happens.
 
 Rule 1: it reads only, and returns no content; a face loads what it shows through ``inbox``, which logs the access.
-Rule 2: another file under the same name (a restored backup) is another life: what was shown of the former is void.
+Rule 2: a file that was there and is gone is an error: it does not say that nothing rings.
+Rule 3: another file under the same name (a restored backup) is another life: what was shown of the former is void.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from yizhan.consumers.view import InboxView
+from yizhan.runtime.errors import StoreError
+from yizhan.schemas.i18n import marked
 from yizhan.services.home import Home
 from yizhan.services.stores import inbox_path, read_inbox
 
@@ -83,6 +86,8 @@ class InboxWatch:
             found = self._path.stat()
             life = f"{found.st_dev:x}-{found.st_ino:x}"
         except FileNotFoundError:
+            if self._life:
+                raise StoreError(marked("{path}：收件箱的文件不见了；请恢复备份"), path=self._path) from None
             life = ""
         if life == self._life:
             return False

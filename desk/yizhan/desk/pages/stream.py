@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
@@ -13,18 +14,19 @@ from starlette.responses import Response, StreamingResponse
 
 from yizhan.consumers.items import InboxQuery, Item
 from yizhan.desk.accounts.model import EVERYBODY, OFFICE, Session
-from yizhan.desk.alarm_cards import alarm_card, alarm_end, by_urgency
+from yizhan.desk.alarm_cards import AlarmCard, alarm_card, alarm_end, by_urgency
 from yizhan.desk.live import BEAT_SECONDS
 from yizhan.desk.metrics import ALARM_SECONDS, ALARMS, STREAMS
 from yizhan.desk.request import Ask, Page
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import speaking
 from yizhan.schemas.payloads.table import type_name
-from yizhan.schemas.timestamps import instant
+from yizhan.schemas.timestamps import instant, written
 from yizhan.services.inbox import list_items
 from yizhan.services.live import Pulse
 from yizhan.services.ringing import Outline, ringing_outline
 
+log = logging.getLogger(__name__)
 _AT_ONCE: Final = 50
 """Cards that are rendered together: the first are painted while the others are made."""
 
@@ -103,22 +105,36 @@ class _Stream:
                 return {"new": list(map(self._outline, outlines)), "gone": [{"id": each} for each in gone]}
             items = {each.id: each for each in _items(self._ask, [*new, *gone[:_AT_ONCE]])}
             self._stored = {each.id: each.stored for each in items.values()}
-            cards = by_urgency([alarm_card(home, items[each]) for each in new if each in items])
+            cards = by_urgency(
+                [card for each in new if each in items and (card := self._card(items[each])) is not None]
+            )
             ends = [alarm_end(home, items[each]) for each in gone if each in items]
-            return {
-                "new": [
-                    {
-                        "id": each.id,
-                        "grade": each.grade,
-                        "at": each.at,
-                        "drill": each.drill,
-                        "say": f"{home.member_name(each.county).partition(' ')[2]} {each.title}",
-                        "html": self._ask.render("alarm.html", card=each),
-                    }
-                    for each in cards
-                ],
-                "gone": [{"id": each.id, "words": each.words, "signed": each.signed} for each in ends],
-            }
+            shown = [self._told_of(each, self._ask.render("alarm.html", card=each)) for each in cards]
+            known = {each["id"] for each in shown}
+            # What cannot be drawn rings all the same: as its header says, with a link to the event.
+            plain = [self._plain(each) for each in new if each not in known]
+            gone_words = [{"id": each.id, "words": each.words, "signed": each.signed} for each in ends]
+            return {"new": [*shown, *plain], "gone": gone_words}
+
+    def _card(self, item: Item) -> AlarmCard | None:
+        """Return the card of an alarm; None where it cannot be made."""
+        try:
+            return alarm_card(self._desk.home, item)
+        except Exception:
+            log.exception("the card of %s cannot be made; it is shown without its content", item.id)
+            return None
+
+    def _told_of(self, card: AlarmCard, html: str) -> dict[str, Any]:
+        who = self._desk.home.member_name(card.county).partition(" ")[2]
+        told = {"id": card.id, "grade": card.grade, "at": card.at, "drill": card.drill}
+        return {**told, "say": f"{who} {card.title}", "html": html}
+
+    def _plain(self, event_id: str) -> dict[str, Any]:
+        """Return an alarm of which nothing but its id is shown."""
+        county, at = event_id[:6], written(utc_now())
+        html = self._ask.render("alarm_plain.html", id=event_id, county=county, at=at)
+        who = self._desk.home.member_name(county).partition(" ")[2]
+        return {"id": event_id, "grade": 0, "at": at, "drill": False, "say": who, "html": html}
 
     def _outline(self, alarm: Outline) -> dict[str, Any]:
         """Return what a locked screen may show."""

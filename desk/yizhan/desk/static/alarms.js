@@ -67,12 +67,13 @@
   var armed = 0, back = 0;
   function ask(element) {
     if (!element || yz.isLost() || confirming()) { return; }
+    if (!element.querySelector('.sign')) { element.querySelector('.do a').focus(); return; }
     element.classList.add('ask-now'); element.querySelector('.outcome').textContent = '';
     element.querySelector('.plainly').hidden = true; element.querySelector('.sign').hidden = false;
     var button = element.querySelector('[data-confirm]');
     button.disabled = true; clearTimeout(armed); clearTimeout(back);
     armed = setTimeout(function () { button.disabled = false; button.focus(); }, DEAF_MS);
-    back = setTimeout(release, BACK_MS);
+    back = setTimeout(function () { var outcome = element.querySelector('.outcome'); release(); outcome.textContent = outcome.dataset.backWords; }, BACK_MS);
   }
   function release() {
     var element = confirming();
@@ -94,7 +95,7 @@
           if (answer.ok || answer.status === 409) {
             var done = made(text);
             element.replaceWith(done); sort(); list.appendChild(done); current(); quiet();
-            var first = ringing()[0]; if (first) { first.querySelector('[data-sign]').focus(); }
+            var first = ringing()[0]; if (first) { (first.querySelector('[data-sign]') || first).focus(); }
             setTimeout(function () { done.remove(); quiet(); }, 15000);
           } else { failed(element, made('<div>' + text + '</div>').textContent.trim()); }
           return '';
