@@ -272,7 +272,7 @@ def _sounds(ours: World, page: Page) -> list[float]:
         outcome = ours.inbox.receive(record)
         at = time.time() * 1000
         assert outcome.item is not None
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not (sounds := page.evaluate("window.__sounds")):
             assert time.monotonic() < deadline, "no sound"
             page.wait_for_timeout(10)

@@ -12,6 +12,7 @@ from tests.desk.browsing import open_page, serious_faults
 from tests.world.desk import DeskWorld, running_desk
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, with_a_fire
+from tests.world.waiting import until
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.desk.accounts.model import Role
 from yizhan.producers.drafts import parse_draft
@@ -99,9 +100,8 @@ def test_a_page_without_sound_keeps_no_other_page_silent(chromium: Browser, desk
     with open_page(chromium, desk, Role.DUTY) as silent:
         silent.add_init_script("delete window.AudioContext; delete window.webkitAudioContext")
         silent.goto(f"{desk.address}/duty")
-        silent.wait_for_function("document.querySelector('#lamp-sound.bad')")
+        silent.locator("#lamp-sound.bad").wait_for()
         second = silent.context.new_page()
         second.goto(f"{desk.address}/duty")
-        second.wait_for_function(
-            "yz.sound.audible() && yz.ring('drill') && document.documentElement.hasAttribute('data-last-sound')"
-        )
+        sounds = "yz.sound.audible() && yz.ring('drill') && document.documentElement.hasAttribute('data-last-sound')"
+        until(lambda: second.evaluate(sounds))

@@ -300,7 +300,7 @@ def test_a_matter_to_go_on_with_is_chosen(desk: DeskWorld, duty: Browser, own: s
     assert find_draft(desk.home, desk.county, writer.n).content["subject"] == own
 
 
-@pytest.mark.parametrize(("how", "word"), [("supersedes", "更正"), ("withdraws", "撤回")])
+@pytest.mark.parametrize(("how", "word"), [("supersedes", "所更正的"), ("withdraws", "所撤回的")])
 def test_what_was_sent_is_corrected_and_withdrawn(
     desk: DeskWorld, duty: Browser, own: str, how: str, word: str
 ) -> None:
