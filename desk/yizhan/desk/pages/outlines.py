@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from yizhan.desk.accounts.model import OFFICE, Role
 from yizhan.desk.request import Ask, Page
+from yizhan.services.drafts import member_names
 from yizhan.services.outlines import outlines_geojson
 
 _GRID: Final = 250
@@ -21,8 +22,18 @@ _GRID: Final = 250
 
 
 def outlines(ask: Ask) -> Response:
-    """Return the outlines that this home uses, as they are drawn."""
-    return Response(drawn(outlines_geojson(ask.desk.home)), media_type="application/geo+json")
+    """Return the outlines that this home uses, as they are drawn; with ``?members=1`` those of the members alone."""
+    file = drawn(outlines_geojson(ask.desk.home))
+    if ask.query.get("members"):
+        file = _of_members(file, tuple(member_names(ask.desk.home)))
+    return Response(file, media_type="application/geo+json")
+
+
+@lru_cache(maxsize=2)
+def _of_members(file: bytes, members: tuple[str, ...]) -> bytes:
+    found = json.loads(file)
+    kept = [each for each in found["features"] if str((each.get("properties") or {}).get("code")) in members]
+    return json.dumps({**found, "features": kept}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @lru_cache(maxsize=2)
