@@ -20,6 +20,7 @@ import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.harness import percentile, say, significant
+from tests.desk.browsing import FLAGS, chromium_path
 from tests.world.desk import Browser as Asker
 from tests.world.processes import YIZHAN, running
 from tests.world.simulator import QINGYUAN, SHOUNING
@@ -47,7 +48,6 @@ PER_SECOND = 20
 SOUNDS = 20
 PAGES = 100
 IDLE_SECONDS = 20.0
-CHROMIUM = "/usr/bin/chromium"
 COOKIE = f"yz-{QINGYUAN}"
 _WATCH = """
 window.__painted = []; window.__sounds = [];
@@ -109,7 +109,7 @@ def measure(_ground: Ground | None = None) -> dict[str, Any]:
     with (
         world() as ours,
         sync_playwright() as playwright,
-        contextlib.closing(playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)) as browser,
+        contextlib.closing(playwright.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))) as browser,
     ):
         found: dict[str, Any] = {"what": "ms from the inbox's commit, with the rows of inbox_rows in it"}
         found["inbox_rows"] = ROWS
@@ -131,9 +131,6 @@ def measure(_ground: Ground | None = None) -> dict[str, Any]:
         found["idle"] = _idle(ours)
         say(f"desk: {found}")
         return found
-
-
-ARGUMENTS = ["--autoplay-policy=no-user-gesture-required", "--no-sandbox"]
 
 
 @contextlib.contextmanager

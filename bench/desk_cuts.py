@@ -11,6 +11,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from bench import desk
 from bench.harness import percentile, say, significant
+from tests.desk.browsing import FLAGS, chromium_path
 from tests.world.cutting import CuttingProxy
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def measure(_ground: Ground | None = None) -> dict[str, Any]:
         CuttingProxy() as proxy,
         desk.world(100, [f"127.0.0.1:{proxy.port}"]) as ours,
         sync_playwright() as playwright,
-        contextlib.closing(playwright.chromium.launch(executable_path=desk.CHROMIUM, args=desk.ARGUMENTS)) as browser,
+        contextlib.closing(playwright.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))) as browser,
     ):
         proxy.target = ours.place
         page = desk.open_page(browser, f"http://127.0.0.1:{proxy.port}", ours.cookie)

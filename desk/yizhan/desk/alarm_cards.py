@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from yizhan.consumers.bell.labels import rung_name
@@ -167,11 +166,3 @@ def alarm_end(home: Home, item: Item) -> AlarmEnd:
 def by_urgency(cards: Sequence[AlarmCard]) -> list[AlarmCard]:
     """Order cards: real ones before exercises, the gravest first, then the oldest."""
     return sorted(cards, key=lambda each: (each.drill, each.grade or 9, each.at))
-
-
-def age_words(at: str, now: datetime) -> str:
-    """Say how long something rings: ``1:42``, ``1:02:03``."""
-    seconds = max(0, int((now - datetime.fromisoformat(at)).total_seconds()))
-    minutes, second = divmod(seconds, 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -41,8 +41,6 @@ class Ask:
     request: Request
     session: Session | None = None
     body: bytes = b""
-    problem: str = ""
-    """What went wrong in the request before, put into words; shown on the page."""
 
     @cached_property
     def _pairs(self) -> list[tuple[str, str]]:
