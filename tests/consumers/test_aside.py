@@ -119,7 +119,9 @@ def test_what_an_older_charter_kept_out_comes_in_with_the_newer(tmp_path: Path) 
     stop.set()
     with OutcomeNotifier(told.extend) as notifier:
         nowhere = KafkaConnection("127.0.0.1:1")
-        waiting = reader._Reader(listener.inbox, Settings(), stop, nowhere, lambda: None, notifier, reader.NO_LISTENERS)  # noqa: SLF001 -- without a broker
+        waiting = reader.InboxReader(
+            listener.inbox, Settings(), stop, nowhere, lambda: None, notifier, reader.NO_LISTENERS
+        )
         waiting._wait(OSError("no broker"), "broker")  # noqa: SLF001
     found = [(outcome.item and outcome.item.id, outcome.became, outcome.rings) for outcome in told]
     assert found == [(id_of(fire), "stored", True), (id_of(letter), "stored", False)]

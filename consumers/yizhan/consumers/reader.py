@@ -139,11 +139,11 @@ def run(
                 watchdog.beat()
 
         with AttachmentFetcher(inbox, settings, chosen):
-            _Reader(inbox, settings, stop, chosen, beat, notifier, listeners).run()
+            InboxReader(inbox, settings, stop, chosen, beat, notifier, listeners).run()
 
 
-class _Reader:
-    """The loop, session after session."""
+class InboxReader:
+    """The loop: sessions of steps."""
 
     def __init__(
         self,
@@ -172,10 +172,11 @@ class _Reader:
         self._commit_due = self._tick_due = self._charter_due = self._measure_due = 0.0
 
     def run(self) -> None:
+        """Read, session after session, until asked to stop."""
         while not self._stop.is_set():
             try:
                 self._beat()
-                self._begin()
+                self.look()
                 with _consumer(self._connection, self._group) as consumer:
                     self._session(consumer)
             except NotAuthorised as error:
@@ -199,7 +200,7 @@ class _Reader:
 
     # -- a session --
 
-    def _begin(self) -> None:
+    def look(self) -> None:
         """Ask for our rights, and whether the broker is the one that it was."""
         names = [partition.topic for partition in self._kinds]
         with clients.admin(self._connection, _CLIENT) as admin:
@@ -213,21 +214,29 @@ class _Reader:
         self._cluster, self._ever = cluster, True
 
     def _session(self, consumer: KafkaConsumer) -> None:
+        self.begin(consumer)
+        self._outages.observe(answers=True)
+        log.info("%s: ready, cluster %s", self._inbox.county, self._cluster)
+        self._backoff = _BACKOFF_SECONDS[0]
+        while not self._stop.is_set():
+            self.step(consumer)
+        self._commit(consumer)
+        self._inbox.tick(self._settings.receipt_interval_seconds)
+
+    def begin(self, consumer: KafkaConsumer) -> None:
+        """Begin a session: read on from where the inbox came to."""
         consumer.assign(list(self._kinds))
         self._committed.clear()  # the former session may have ended before it committed
         for partition, kind in self._kinds.items():
             self._next[partition] = place = self._inbox.position(self._cluster, kind)
             consumer.seek(partition, place)
-        self._outages.observe(answers=True)
-        log.info("%s: ready, cluster %s", self._inbox.county, self._cluster)
-        self._backoff = _BACKOFF_SECONDS[0]
         self._commit_due = time.monotonic() + COMMIT_SECONDS
-        while not self._stop.is_set():
-            self._receive(self._poll(consumer))
-            self._beat()
-            self._chores(consumer)
-        self._commit(consumer)
-        self._inbox.tick(self._settings.receipt_interval_seconds)
+
+    def step(self, consumer: KafkaConsumer) -> None:
+        """Store what arrived, and do the chores that are due."""
+        self._receive(self._poll(consumer))
+        self._beat()
+        self._chores(consumer)
 
     def _poll(self, consumer: KafkaConsumer) -> dict[TopicPartition, list[ConsumerRecord]]:
         try:

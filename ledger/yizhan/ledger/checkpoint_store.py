@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE: Final = "checkpoint.sqlite3"
-_SCHEMA: Final = (
+MIGRATIONS: Final = (
     """
     CREATE TABLE head (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -53,7 +53,7 @@ class CheckpointStore(Store):
     def __init__(self, path: Path) -> None:
         """Open the file, created if absent (``StoreError`` as ``open_store``)."""
         self._path = path
-        super().__init__(open_store(path, _SCHEMA))
+        super().__init__(open_store(path, MIGRATIONS))
 
     def begin(self, origin: str, head: Head = NOTHING) -> None:
         """Write the first head, unless there is one."""

@@ -132,15 +132,9 @@ class Feed(Sessions):
     # -- a session --
 
     def _session(self, wire: Wire, members: list[str]) -> None:
-        self._start(wire, members)
+        self.begin(wire, members)
         while not self._stop.is_set():
-            for record in wire.poll(_POLL_SECONDS, MAX_BATCH - len(self._batch)):
-                if record.topic == topics.AUDIT:
-                    self._batch.append(record)
-                elif record.topic != topics.CHECKPOINTS and self._rate_limit.allows(record.topic):
-                    self._of_county(wire, record)
-            if self._batch and (len(self._batch) >= MAX_BATCH or time.monotonic() >= self._due):
-                self._bring_in(wire)
+            self.step(wire)
             self._beat()
             if self._charter_is_due():
                 if self._refresh():
@@ -148,7 +142,17 @@ class Feed(Sessions):
                 self._require(members)
                 metrics.BEHIND.set(max(0, wire.ends()[topics.AUDIT] - self._next))
 
-    def _start(self, wire: Wire, members: list[str]) -> None:
+    def step(self, wire: Wire) -> None:
+        """Read what came, and bring in a batch that is due."""
+        for record in wire.poll(_POLL_SECONDS, MAX_BATCH - len(self._batch)):
+            if record.topic == topics.AUDIT:
+                self._batch.append(record)
+            elif record.topic != topics.CHECKPOINTS and self._rate_limit.allows(record.topic):
+                self._of_county(wire, record)
+        if self._batch and (len(self._batch) >= MAX_BATCH or time.monotonic() >= self._due):
+            self._bring_in(wire)
+
+    def begin(self, wire: Wire, members: list[str]) -> None:
         """Compare the log with the topic, publish what the topic lacks, and find the offsets to read from."""
         newest = newest_on_topic(wire, self._charters)
         if newest is not None:

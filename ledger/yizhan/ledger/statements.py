@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FILE: Final = "statements.sqlite3"
 Alarm = Literal["second_statement", "second_hash"]
-_SCHEMA: Final = (
+MIGRATIONS: Final = (
     """
     CREATE TABLE statements (
         place INTEGER PRIMARY KEY,           -- of the leaf, from 0
@@ -87,7 +87,7 @@ class Statements(Store):
     def __init__(self, path: Path) -> None:
         """Open the file, created if absent (``StoreError`` as ``open_store``)."""
         self._path = path
-        super().__init__(open_store(path, _SCHEMA))
+        super().__init__(open_store(path, MIGRATIONS))
 
     @property
     def size(self) -> int:

@@ -103,7 +103,7 @@ def run(
         sender = FileSender(outbox, settings, chosen)
         sender.start()
         try:
-            _Publisher(outbox, dispatch, settings, chosen, stop, reader).run(listener, watchdog)
+            Publisher(outbox, dispatch, settings, chosen, stop, reader).run(listener, watchdog)
         finally:
             sender.end()
             reader.end()
@@ -128,8 +128,8 @@ class CheckedClient(KafkaNetClient):  # type: ignore[misc]  # kafka-python ships
         return Future().failure(KafkaConnectionError("it is not known which cluster answers"))
 
 
-class _Publisher:
-    """The sending loop."""
+class Publisher:
+    """The sending loop: sessions of steps."""
 
     def __init__(
         self,
@@ -149,12 +149,13 @@ class _Publisher:
         self._under_way: dict[int, tuple[Outgoing, float]] = {}  # seq → what, since when
         self._acked: deque[tuple[int, float, int]] = deque()  # filled by the producer's thread
         self._failed: deque[tuple[int, Exception]] = deque()
-        self._bytes = 0
+        self._bytes = self._renewals = 0
         self._settled = 0.0
         self._crowded = False
         self._backoff = _BACKOFF_SECONDS[0]
 
     def run(self, listener: WakeupListener, watchdog: Watchdog | None) -> None:
+        """Send, session after session, until asked to stop."""
         while not self._stop.is_set():
             try:
                 self._beat(watchdog)
@@ -164,25 +165,14 @@ class _Publisher:
                 self._after_failure(error)
 
     def _session(self, producer: KafkaProducer, listener: WakeupListener, watchdog: Watchdog | None) -> None:
-        self._under_way.clear()
-        self._bytes = 0
-        self._acked.clear()
-        self._failed.clear()
         self._reader.look(LOOK_SECONDS)
         while self._stranger(producer) and not self._stop.is_set():
             self._beat(watchdog)
             self._reader.look(LOOK_SECONDS)
-        renewals = self._reader.renewals
+        self.begin()
         while not self._stop.is_set():
             self._beat(watchdog)
-            if self._stranger(producer):
-                raise _SendFailed("the broker is another one than before")
-            self._drain(producer)
-            self._settle()
-            self._raise_failures()
-            if self._reader.renewals != renewals:
-                raise _SendFailed("the broker is another one than before")
-            self._chores.tick(answers_read=self._reader.caught_up())
+            self.step(producer)
             busy = self._acked or self._under_way
             listener.wait(SETTLE_SECONDS if busy else min(self._settings.outbox_poll_seconds, 0.25))
         self._last_words()
@@ -192,6 +182,29 @@ class _Publisher:
 
     def _checked(self, cluster: str | None) -> bool:
         return cluster is None or cluster == self._reader.looked_at
+
+    def begin(self) -> None:
+        """Begin a session with a broker that was looked at: nothing is under way to it."""
+        self._under_way.clear()
+        self._bytes = 0
+        self._acked.clear()
+        self._failed.clear()
+        self._renewals = self._reader.renewals
+
+    def step(self, producer: KafkaProducer) -> None:
+        """Send what is due, enter what was acknowledged, do the chores; does not wait.
+
+        Raises:
+            KafkaError: the session is over: begin another, with a new producer.
+        """
+        if self._stranger(producer):
+            raise _SendFailed("the broker is another one than before")
+        self._drain(producer)
+        self._settle()
+        self._raise_failures()
+        if self._reader.renewals != self._renewals:
+            raise _SendFailed("the broker is another one than before")
+        self._chores.tick(answers_read=self._reader.caught_up())
 
     def _stranger(self, producer: KafkaProducer) -> bool:
         """Return whether the producer's broker is of an unchecked cluster; costs nothing."""

@@ -119,23 +119,31 @@ class ReplyReader(threading.Thread):
             admin.describe_topics([read, write]), topics.county(self._outbox.county), read=[read], write=[write]
         )
         self._ever = True
-        consumer.assign([self._postings])
-        self._look(dispatch, admin, consumer, seek=True)
+        self.begin(dispatch, admin, consumer)
         dispatch.note_line(answers=True)
         log.info("%s: ready, cluster %s", self._outbox.source, self._cluster)
         self._backoff = _BACKOFF_SECONDS[0]
         while not self._over():
-            self._moved = now = time.monotonic()
             self._notice(dispatch, answers=clients.connected(consumer))
-            if self._hurry.is_set() or now - self._asked >= CHECK_SECONDS:
-                self._hurry.clear()
-                self._look(dispatch, admin, consumer, seek=False)
-            for records in consumer.poll(timeout_ms=250, max_records=100).values():
-                dispatch.enter(
-                    self._cluster, [PostingRecord(record.offset, record.value) for record in records], self._patience
-                )
-            if self._behind == 0 or consumer.position(self._postings, timeout_ms=1000) >= self._end:
-                self._behind, self._read_all = 0, now
+            self.step(dispatch, admin, consumer)
+
+    def begin(self, dispatch: Dispatch, admin: KafkaAdminClient, consumer: KafkaConsumer) -> None:
+        """Begin a session: look whether the broker has its data, and find the place to read on from."""
+        consumer.assign([self._postings])
+        self._look(dispatch, admin, consumer, seek=True)
+
+    def step(self, dispatch: Dispatch, admin: KafkaAdminClient, consumer: KafkaConsumer) -> None:
+        """Look again if it is time, and enter the answers that came (``KafkaError``: the session is over)."""
+        self._moved = now = time.monotonic()
+        if self._hurry.is_set() or now - self._asked >= CHECK_SECONDS:
+            self._hurry.clear()
+            self._look(dispatch, admin, consumer, seek=False)
+        for records in consumer.poll(timeout_ms=250, max_records=100).values():
+            dispatch.enter(
+                self._cluster, [PostingRecord(record.offset, record.value) for record in records], self._patience
+            )
+        if self._behind == 0 or consumer.position(self._postings, timeout_ms=1000) >= self._end:
+            self._behind, self._read_all = 0, now
 
     def _notice(self, dispatch: Dispatch, *, answers: bool, why: str = "") -> None:
         """Log whether the broker answers, and store it for readers of the outbox."""

@@ -21,10 +21,8 @@ import asyncio
 import logging
 import os
 import socket
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import faust
 import mode.loop
@@ -33,29 +31,21 @@ from faust.tables import TableManager
 from faust.transport.drivers.aiokafka import Consumer
 
 from yizhan.schemas import topics
-from yizhan.schemas.admit import Record
 from yizhan.schemas.errors import CharterInvalid
-from yizhan.schemas.timestamps import from_milliseconds, written
+from yizhan.schemas.timestamps import written
 from yizhan.streams import bounded_requests, fair_fetching, guarded_records, metrics, ticks
 from yizhan.streams.cluster import Cluster
-from yizhan.streams.followups import Followed, Follower
-from yizhan.streams.followups_kafka import Ends, Loaded, load
-from yizhan.streams.pipeline import Pipeline, Work
-from yizhan.streams.refusals import Held, Refusals
-from yizhan.streams.station import EventObligations, Handled, handle, postmark_key, refuse_together
-from yizhan.streams.ticks import PendingTicks, Tick
+from yizhan.streams.followups_kafka import Ends, load
+from yizhan.streams.handling import Assignment, Handling, Station
+from yizhan.streams.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from datetime import datetime
     from pathlib import Path
 
-    from faust.types import EventT, StreamT
-
     from yizhan.runtime.connection import KafkaConnection
     from yizhan.runtime.settings import Settings
-    from yizhan.schemas.charter import Charters
-    from yizhan.schemas.keys import SigningKey
 
 log = logging.getLogger(__name__)
 EXIT_FAILED: Final = 70
@@ -95,47 +85,6 @@ class _NoTables(TableManager):
         await self.recovery.start()
 
 
-class Station:
-    """The worker's dependencies; ``handle`` is the pure core with its arguments filled in."""
-
-    def __init__(
-        self, charters: Charters, keys: Sequence[SigningKey], cluster: str, clock: Callable[[], datetime]
-    ) -> None:
-        """Take the adopted charters, the station's postmark keys, and the id of the cluster."""
-        self.charters, self.cluster, self.clock = charters, cluster, clock
-        self._keys = {key.kid: key for key in keys}
-
-    def handle(self, record: Record, follower: Follower) -> Handled:
-        """Handle a record under the charter in force when it was received."""
-        charter = self.charters.in_force(record.received)
-        handled = self._handled(
-            record,
-            EventObligations(lambda admitted: follower.observe(record, admitted, charter), follower.known(record)),
-        )
-        metrics.count(handled)
-        return handled
-
-    def refuse(self, last: Record, first: int) -> Handled:
-        """Refuse records of a topic together: ``last`` of those handled and refused, from ``first`` on."""
-        handled = self._handled(last, EventObligations())
-        return handled if first == last.offset else refuse_together(last, handled, first, self.key_at(last.received))
-
-    def _handled(self, record: Record, obligations: EventObligations) -> Handled:
-        return handle(
-            record,
-            self.charters.in_force(record.received),
-            self.key_at(record.received),
-            self.cluster,
-            stale=self.charters.status().stale(record.received),
-            newest=self.charters.latest().version,
-            obligations=obligations,
-        )
-
-    def key_at(self, moment: datetime) -> SigningKey:
-        """Return the key to stamp with (``CharterInvalid`` if the charter in force names none of ours)."""
-        return postmark_key(self.charters, self._keys, moment)
-
-
 def _must_not_end(step: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
     """Make a task of a coroutine that must never end: if it does, the worker ends."""
 
@@ -153,95 +102,11 @@ def _must_not_end(step: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[],
 async def _ticks(app: faust.App, clock: Callable[[], datetime], every_seconds: float, ends: Ends) -> None:
     while True:
         await asyncio.sleep(every_seconds)
-        at = written(clock())
-        known = await asyncio.get_running_loop().run_in_executor(None, ends.ask)
-        tick = Tick(at=at, ends=dict(known)).to_bytes()
+        tick = await asyncio.get_running_loop().run_in_executor(None, ticks.make, clock, ends.ask)
         try:
-            await (await app.producer.send(topics.TICKS, b"tick", tick, 0, None, None))
+            await (await app.producer.send(topics.TICKS, b"tick", tick.to_bytes(), 0, None, None))
         except KafkaError as error:
             log.warning("a tick was not written; the next one makes up for it: %s", error)
-
-
-@dataclass(frozen=True, slots=True)
-class _PartitionState:
-    """State that belongs to the partitions last assigned to this worker."""
-
-    follower: Follower
-    waiting: PendingTicks[tuple[Record, EventT[Any]]]
-    """Ticks that wait for their events."""
-    refusals: Refusals[EventT[Any]] = field(default_factory=Refusals)
-
-
-class _Assignment:
-    """Builds the state of the partitions at each assignment."""
-
-    def __init__(self, loading: Callable[[], Loaded], pipeline: Pipeline, patience: float) -> None:
-        self._loading, self._pipeline, self._patience = loading, pipeline, patience
-        self._state: _PartitionState | None = None
-        self._loaded: asyncio.Future[Loaded] | None = None
-        self._assigned = 0
-
-    async def forget(self, *_: object, **__: object) -> None:
-        """Read the table again before the next record: another worker may have changed it.
-
-        Waiting records were not acknowledged: the next owner of the partition reads them. At the first assignment
-        nothing is in progress, and the table is read while Faust still prepares to read.
-        """
-        self._state, self._assigned = None, self._assigned + 1
-        self._loaded = self._load() if self._assigned == 1 else None
-
-    def _load(self) -> asyncio.Future[Loaded]:
-        return asyncio.get_running_loop().run_in_executor(None, self._loading)
-
-    async def state(self) -> _PartitionState:
-        """Return the state, read first if necessary."""
-        if self._state is None:
-            await self._pipeline.wait_until_idle()
-            loaded = await (self._loaded or self._load())
-            self._loaded = None
-            await self._pipeline.reset(loaded)
-            self._state = _PartitionState(loaded.follower, PendingTicks(loaded.handled, self._patience))
-        return self._state
-
-
-class _Handling:
-    """Processes one event of Faust's."""
-
-    def __init__(self, station: Station, pipeline: Pipeline) -> None:
-        self._station, self._pipeline = station, pipeline
-
-    async def take(self, stream: StreamT[Any], event: EventT[Any], state: _PartitionState) -> None:
-        """Handle a record, then everything that may act after it."""
-        record = read(event)
-        if record.topic == topics.TICKS:
-            state.waiting.hold(ticks.ends(record.value), (record, event))
-        else:
-            if state.follower.covers(record):
-                await self._pipeline.send(Work(stream, (event,)), Followed())
-            else:
-                await self._record(stream, event, record, state)
-            state.waiting.handled(record.topic, record.offset, time.monotonic())
-        for held in state.refusals.due(time.monotonic()):
-            await self._refuse(stream, held)
-        for tick, item in state.waiting.ready(time.monotonic()):
-            await self._pipeline.send(Work(stream, (item,)), state.follower.tick(tick))
-
-    async def _record(self, stream: StreamT[Any], event: EventT[Any], record: Record, state: _PartitionState) -> None:
-        handled = self._station.handle(record, state.follower)
-        if handled.refused is not None and state.refusals.hold(record, event, time.monotonic()):
-            return
-        for held in state.refusals.take(record.topic):
-            await self._refuse(stream, held)
-        work = Work(stream, (event,), record.received)
-        await self._pipeline.start(work, handled.outputs)
-        await self._pipeline.flush()  # an alarm is sent before the table's changes are computed
-        await self._pipeline.send(work, state.follower.follow(record, handled))
-
-    async def _refuse(self, stream: StreamT[Any], held: Held[EventT[Any]]) -> None:
-        log.warning("%s: %d records from offset %d on refused together", held.last.topic, len(held.items), held.first)
-        work = Work(stream, tuple(held.items), held.last.received)
-        await self._pipeline.start(work, self._station.refuse(held.last, held.first).outputs)
-        await self._pipeline.send(work, Followed())
 
 
 def end_process(reason: str) -> None:
@@ -249,21 +114,6 @@ def end_process(reason: str) -> None:
     log.critical("ending the worker: %s", reason)
     logging.shutdown()
     os._exit(EXIT_FAILED)
-
-
-def read(event: EventT[Any]) -> Record:
-    """Return the record of a Faust event."""
-    message = event.message
-    headers = message.headers or ()
-    pairs = cast("list[tuple[str, bytes | None]]", list(headers.items() if isinstance(headers, dict) else headers))
-    return Record(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        received=from_milliseconds(round(message.timestamp * 1000)),
-        value=message.value,
-        header_bytes=sum(len(name.encode("utf-8", "replace")) + len(value or b"") for name, value in pairs),
-    )
 
 
 def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Path) -> App:
@@ -323,7 +173,7 @@ def build(
     names = [*(topics.events(member) for member in members), topics.TICKS]
     source = app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     first = [opened]
-    table = _Assignment(
+    table = Assignment(
         lambda: load(
             first.pop() if first else Cluster(connection), station.charters, station.key_at, members, station.cluster
         ),
@@ -331,7 +181,7 @@ def build(
         settings.station_patience_seconds,
     )
     app.on_partitions_assigned.connect(table.forget)
-    handling = _Handling(station, pipeline)
+    handling = Handling(station, pipeline)
 
     @app.agent(source, concurrency=1, name="station")
     async def _station(stream: Any) -> None:  # noqa: ANN401 -- Faust declares less than it has

@@ -47,7 +47,7 @@ from yizhan.streams.station import postmark_key
 log = logging.getLogger(__name__)
 _WINDOW: Final = 512
 _SEND_TIMEOUT_SECONDS: Final = 60.0
-_SCHEMA: Final = (
+MIGRATIONS: Final = (
     """
     CREATE TABLE held (county TEXT NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (county, hash)) WITHOUT ROWID;
     CREATE TABLE progress (
@@ -97,7 +97,7 @@ class Closer:
         self._lock = contextlib.ExitStack()
         self._lock.enter_context(exclusive(folder / "closing.lock", _("在结算季度")))
         self._charters, self._keys = charters, {key.kid: key for key in keys}
-        self._store = open_store(folder / "closing.sqlite3", _SCHEMA)
+        self._store = open_store(folder / "closing.sqlite3", MIGRATIONS)
         self._cluster = Cluster(connection)
         self._cluster_id = self._cluster.id()
         self._producer = clients.client(

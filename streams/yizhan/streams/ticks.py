@@ -17,11 +17,12 @@ from pydantic import Field
 
 from yizhan.schemas import strictjson
 from yizhan.schemas.header import ContractModel
-from yizhan.schemas.timestamps import Timestamp
+from yizhan.schemas.timestamps import Timestamp, written
 from yizhan.streams import metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -45,6 +46,12 @@ class Tick(ContractModel):
     def from_bytes(cls, data: bytes) -> Tick:
         """Parse it (``ValueError`` if it is malformed)."""
         return cls.model_validate(strictjson.loads(data))
+
+
+def make(clock: Callable[[], datetime], ask: Callable[[], Mapping[str, int]]) -> Tick:
+    """Make the tick of now: the clock is read before the ends of the events topics are queried."""
+    at = written(clock())
+    return Tick(at=at, ends=dict(ask()))
 
 
 def ends(data: bytes | None) -> Mapping[str, int]:

@@ -17,6 +17,7 @@ from yizhan.runtime.watchdog import Watchdog
 from yizhan.schemas import topics
 from yizhan.streams import app as faust_app
 from yizhan.streams.cluster import Cluster, watch
+from yizhan.streams.handling import Station
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ def run_station(
     except BaseException:
         cluster.close()
         raise
-    station = faust_app.Station(charters, keys, cluster_id, utc_now)
+    station = Station(charters, keys, cluster_id, utc_now)
     station.key_at(utc_now())
     watchdog = Watchdog(settings.watchdog_seconds).start()
     watch_gauge(watchdog, REGISTRY)
