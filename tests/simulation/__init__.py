@@ -1,8 +1,9 @@
-"""The whole alliance in one process, driven by one seed: our real code on a simulated Kafka, disk and clock.
+"""The alliance in one process, driven by one seed: our real code on a simulated Kafka, disk and clock.
 
-Counties' outboxes with their publishers, inboxes with their bells, the station's worker, the closing of periods and the
-ledger are the product's own classes. Simulated are: Kafka's clients (``kafka``), what a disk keeps (``disk``), time, the
-moment at which a process dies, and the channels of a bell. Everything else is real: SQLite, signatures, sealed content.
+The outboxes of counties with their publishers, the inboxes with their bells, the station's worker, the closing of
+periods and the ledger are the product's own classes. Simulated are: Kafka's clients (``kafka``), what a disk keeps
+(``disk``), time, the moment at which a process dies, and the channels of a bell. Everything else is real: SQLite,
+signatures, sealed content.
 
 ========= ==============================================================================
 chance    the one source of randomness, and the faults that it brings

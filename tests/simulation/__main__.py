@@ -89,7 +89,8 @@ def tell(seed: int, *, whole: bool) -> int:
             result = run(seed, fewer_faults(result))
     sys.stdout.write("\n".join(result.account) + "\n\n")
     sys.stdout.write(f"seed {seed}: {result.events} events, {result.records} records\n")
-    sys.stdout.write("\n".join(f"BROKEN {each}" for each in result.broken) + "\n" if result.broken else "all laws hold\n")
+    said = [f"BROKEN {each}" for each in result.broken] or ["all laws hold"]
+    sys.stdout.write("\n".join(said) + "\n")
     return int(bool(result.broken))
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kafka import KafkaProducer
 
-from tests.simulation.kafka import Admin, Consumer, Producer
+from tests.simulation.kafka import Admin, Consumer
 from tests.simulation.world import CONNECTION, SETTINGS, World, alliance
 from yizhan.consumers.bell.bell_file import BellChannels
 from yizhan.consumers.bell.channels import ReadyChannel
@@ -171,9 +171,7 @@ class InboxProcess(Process):
         self._ringer = SimulatedRinger(path, code, BellChannels(BELL, self._channels), charters, clock, observer)
         self.memory.callback(self._ringer.store.close)
         notifier = OutcomeNotifier(None)
-        self._reader = InboxReader(
-            self.inbox, SETTINGS, StopSignal(), CONNECTION, lambda: None, notifier, NO_LISTENERS
-        )
+        self._reader = InboxReader(self.inbox, SETTINGS, StopSignal(), CONNECTION, lambda: None, notifier, NO_LISTENERS)
         self.session()
 
     def _before(self, channel: str, rings: Sequence[Ring]) -> None:

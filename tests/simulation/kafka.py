@@ -254,7 +254,9 @@ class Consumer:
         self._paused.difference_update(partitions)
 
     def end_offsets(
-        self, partitions: Sequence[TopicPartition], timeout_ms: float | None = None  # noqa: ARG002
+        self,
+        partitions: Sequence[TopicPartition],
+        timeout_ms: float | None = None,  # noqa: ARG002
     ) -> dict[TopicPartition, int]:
         """Return the ends."""
         return {each: len(self._broker.topics[each.topic]) for each in partitions}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -18,12 +17,14 @@ from yizhan.schemas import dsse, followups, strictjson, topics
 from yizhan.schemas.checkpoints import open_checkpoint
 from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.errors import Refused, YizhanError
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import parse_header
 from yizhan.schemas.logrecords import read_entries
-from yizhan.schemas.obligation_steps import NOT_OWED
+from yizhan.schemas.obligation_steps import ENDS, NOT_OWED, OPENED
 from yizhan.schemas.policy import Way, decide
-from yizhan.schemas.postmark import CONTENT_TYPES
+from yizhan.schemas.postmark import CONTENT_TYPES, Origin, Postmark
 from yizhan.schemas.postmark import KAFKA_HEADER as POSTMARK
+from yizhan.streams.ticks import Tick
 
 if TYPE_CHECKING:
     from tests.simulation.play import Play
@@ -37,7 +38,7 @@ def broken(play: Play, *, settled: bool) -> list[str]:
     events = _events(play)
     for law in (_accepted, _rows, _lanes, _ways):
         found += law(play, events)
-    for other in (_said_once, _rings, _manifests, _ledger, _settled):
+    for other in (_said_once, _told, _ticks, _rings, _manifests, _ledger, _settled):
         found += other(play)
     return found
 
@@ -98,9 +99,8 @@ def _rows(play: Play, events: dict[str, Event]) -> list[str]:
             made = events.get(row["id"])
             if made is None or made.hash != row["hash"]:
                 found.append(f"{code}: {row['id']} was never sent as it stands here")
-            elif hashlib.sha256(row["envelope"]).digest() != hashlib.sha256(made.envelope).digest():
-                if parse_envelope(row["envelope"]).hash != made.hash:
-                    found.append(f"{code}: {row['id']} has other bytes")
+            elif parse_envelope(row["envelope"]).hash != made.hash:
+                found.append(f"{code}: {row['id']} has other bytes")
         found += [
             f"lost: {each.id} is not at {code}"
             for each in events.values()
@@ -128,28 +128,30 @@ def _lanes(play: Play, events: dict[str, Event]) -> list[str]:
     return found
 
 
+def _stamped(play: Play, topic: str) -> set[bytes]:
+    """Return the hashes of the events that stand in a topic with a postmark."""
+    found = set()
+    for record in play.world.broker.topics[topic]:
+        if record.value and any(name == POSTMARK for name, _ in record.headers):
+            with contextlib.suppress(Refused):
+                found.add(parse_envelope(record.value).hash)
+    return found
+
+
 def _ways(play: Play, events: dict[str, Event]) -> list[str]:
     """Whether an event waits for the period or goes at once is what the policy decides of its signed header."""
     found, policy = [], alliance().charter.policy
-    made = play.world.broker.topics
     for code in play.counties:
-        at_once, waiting = Counter[bytes](), Counter[bytes]()
-        for record in made[topics.alerts(code)]:
-            if not any(name == followups.KAFKA_HEADER for name, _ in record.headers) and record.value:
-                with contextlib.suppress(Refused):
-                    at_once[parse_envelope(record.value).hash] += 1
-        for record in made[topics.pending(code)]:
-            if record.value and record.headers and record.headers[0][0] == POSTMARK:
-                waiting[parse_envelope(record.value).hash] += 1
+        at_once, waiting = _stamped(play, topics.alerts(code)), _stamped(play, topics.pending(code))
         for each in events.values():
             if code not in each.header.to or each.refused is not None:
                 continue
             way = decide(each.header, code, policy).way
-            if way is Way.DIGEST and at_once[each.hash]:
+            if way is Way.DIGEST and each.hash in at_once:
                 found.append(f"policy: {each.id} went to {code} at once and should wait")
-            if way is not Way.DIGEST and (waiting[each.hash] or not at_once[each.hash]):
+            if way is not Way.DIGEST and (each.hash in waiting or each.hash not in at_once):
                 found.append(f"policy: {each.id} should go to {code} at once, and only so")
-            if way is Way.DIGEST and not waiting[each.hash]:
+            if way is Way.DIGEST and each.hash not in waiting:
                 found.append(f"policy: {each.id} does not wait for {code}")
     return found
 
@@ -190,8 +192,49 @@ def _said_once(play: Play) -> list[str]:
     return [f"said in {len(each)} ways: {name}" for name, each in said.items() if len(each) > 1]
 
 
+def _steps(play: Play) -> Iterator[tuple[Followup, Origin | None]]:
+    """Yield every step that the audit has, with the place of the record whose postmark says it."""
+    for record in play.world.broker.topics[topics.AUDIT]:
+        kind, payload = dsse.unverified_type(record.value or b""), dsse.unverified_payload(record.value or b"")
+        if kind == followups.CONTENT_TYPE:
+            yield Followup.model_validate_json(payload), None
+        elif kind in CONTENT_TYPES:
+            mark = Postmark.model_validate_json(payload)
+            for step in mark.steps():
+                yield step, mark.origin
+
+
+def _told(play: Play) -> list[str]:
+    """Every step of an obligation that the station said is in the inbox of each of its parties."""
+    there = {
+        code: {(row["obligation"], row["step"]) for row in _inbox(play, code, "SELECT obligation, step FROM followups")}
+        for code in play.counties
+    }
+    return [
+        f"told: {code} does not know that {step.obligation} is {step.step}"
+        for step, _ in _steps(play)
+        for code in sorted(step.parties & there.keys())
+        if (step.obligation, step.step) not in there[code]
+    ]
+
+
+def _ticks(play: Play) -> list[str]:
+    """Nobody is reminded of what was done before the tick that brings the reminder."""
+    made = [Tick.from_bytes(record.value or b"") for record in play.world.broker.topics[topics.TICKS]]
+    steps = list(_steps(play))
+    done = {step.obligation: origin for step, origin in steps if step.step in ENDS and origin is not None}
+    found = []
+    for step, origin in steps:
+        end = done.get(step.obligation)
+        if origin is None and end is not None and step.step not in {OPENED, NOT_OWED, *ENDS}:
+            tick = next((each for each in made if each.at >= step.at), None)
+            if tick is not None and end.offset < tick.ends.get(end.topic, 0):
+                found.append(f"tick: {step.obligation} is {step.step}, and was done before")
+    return found
+
+
 def _rings(play: Play) -> list[str]:
-    """Every alarm was heard, or it was said that it was not, or somebody answered it before; nothing else is claimed."""
+    """Every alarm was heard, or it was said that it was not, or somebody answered it before; no more is claimed."""
     found = []
     for code, county in play.counties.items():
         items = _inbox(play, code, "SELECT id, way, state FROM items WHERE way = 'alarm'")
@@ -225,7 +268,7 @@ def _manifests(play: Play) -> list[str]:
         query = "SELECT hex(m.hash) AS hash, count(*) AS count FROM digest_members AS m JOIN digests ON digest = seq"
         listed = {
             row["hash"].lower(): row["count"]
-            for row in _inbox(play, code, f"{query} WHERE interim = 0 GROUP BY m.hash")  # noqa: S608 -- ours
+            for row in _inbox(play, code, f"{query} WHERE interim = 0 GROUP BY m.hash")
         }
         found += [f"manifest: {code}: {name} is in {count}" for name, count in listed.items() if count > 1]
         last = _inbox(play, code, "SELECT manifest FROM digests WHERE interim = 0 ORDER BY seq DESC LIMIT 1")
@@ -252,7 +295,9 @@ def _ledger(play: Play) -> list[str]:
         found.append(f"ledger: {type(error).__name__}: {error}")
     leaves = {bytes(row["statement"]) for row in _read(folder / STATEMENTS, "SELECT statement FROM statements")}
     said = [record.value for record in play.world.broker.topics[topics.AUDIT]]
-    found += [f"ledger: statement {number} of the audit is no leaf" for number, each in enumerate(said) if each not in leaves]
+    found += [
+        f"ledger: statement {place} of the audit is no leaf" for place, each in enumerate(said) if each not in leaves
+    ]
     for record in play.world.broker.topics[topics.CHECKPOINTS]:
         if read_entries(record.value or b"") is None:
             point = open_checkpoint(record.value or b"", alliance().charters).checkpoint
@@ -280,4 +325,3 @@ def _settled(play: Play) -> list[str]:
             if rows and rows[0]["next"] != len(play.world.broker.topics[offsets]):
                 found.append(f"inbox: {code}: read {offsets} up to {rows[0]['next']}")
     return found
-

@@ -52,7 +52,7 @@ def _sent_before_acknowledged() -> list[Patch]:
 
     def send(self: Publisher, producer: Any, outgoing: Any) -> None:  # noqa: ANN401
         real(self, producer, outgoing)
-        self._dispatch.acknowledged([outgoing.seq], self._patience)  # noqa: SLF001
+        self._dispatch.acknowledged([outgoing.seq], self._patience)
         self._dispatch._conn.execute("UPDATE events SET due = NULL")  # noqa: SLF001
 
     return [(Publisher, "_send", send)]
@@ -123,7 +123,7 @@ def _row_without_unique_id() -> list[Patch]:
 
 def _no_resend_after_death() -> list[Patch]:
     def resend(self: Follower, _said: Any, changed: Any) -> Followed:  # noqa: ANN401
-        return Followed((), self._rows.changes(changed), self._progress())  # noqa: SLF001
+        return Followed((), self._rows.changes(changed), self._progress())
 
     return [(Follower, "resend", resend)]
 

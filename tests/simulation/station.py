@@ -153,6 +153,11 @@ class StationProcess(Process):
         self._link.send(send)
         return future
 
+    def idle(self) -> bool:
+        """Return whether everything that was written was handled and committed."""
+        broker = self.world.broker
+        return all(broker.committed.get((GROUP, each), 0) == len(broker.topics[each]) for each in self._sources)
+
     def tick(self) -> None:
         """Write a tick."""
         made = ticks.make(self.world.clock("station"), self._ends.ask)
@@ -174,7 +179,7 @@ class StationProcess(Process):
         for each in self._tasks:
             if each.done() and not each.cancelled() and (error := each.exception()) is not None:
                 raise error
-        if chance.calm or chance.happens(0.3):
+        if chance.calm or chance.happens(0.1):
             self.commit()
 
     def _feed(self, record: Stored) -> None:

@@ -25,7 +25,8 @@ from yizhan.ledger import feed
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.settings import Settings
 
-SETTINGS: Final = Settings()
+SETTINGS: Final = Settings(station_patience_seconds=86_400.0)
+"""Ticks wait for events however long: the simulation looks whether they do."""
 CONNECTION: Final = KafkaConnection("simulated:1")
 MEMBERS: Final = (SHOUNING, QINGYUAN, CANGNAN)
 POWER: Final = 0.25
@@ -105,7 +106,7 @@ def simulated() -> Iterator[None]:
             _current[-1].point("before a file is synced")
 
     time.monotonic, time.sleep, os.fsync = monotonic, sleep, fsync  # type: ignore[assignment]
-    feed.utc_now = lambda: current().clock("ledger")()
+    feed.utc_now = lambda: current().clock("ledger")()  # noqa: PLW0108 -- of the world of that moment
     try:
         with kafka.installed(current), disk.installed(lambda: _current[-1].disk if _current else None):
             yield
