@@ -15,10 +15,12 @@ CATALOGUES := schemas/yizhan/schemas/locale
 PYTEST ?=
 # Processes that run tests at the same time; 1 runs them in one, as a debugger needs it.
 WORKERS ?= 2
+# Seeds that `make simulate` plays.
+SEEDS ?= 2000
 SPREAD := $(if $(filter-out 0 1,$(WORKERS)),-n $(WORKERS) --dist loadfile --no-loadscope-reorder)
 QUICK := -m "not integration and not exhaustive" --hypothesis-profile=quick
 
-.PHONY: help setup prerequisites demo test unit lint types imports format coverage vendor bench profile faults year messages pictures dashboards roles requirements clean
+.PHONY: help setup prerequisites demo test unit lint types imports format coverage vendor bench profile faults year simulate messages pictures dashboards roles requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +65,9 @@ faults: prerequisites setup ## kills, stops and lost disks under load, into faul
 
 year: prerequisites setup ## a year of two and of six counties in minutes, compared with its table (tests/year)
 	$(BIN)/python -m tests.year
+
+simulate: setup ## the alliance in one process with every fault, SEEDS=2000 of them (tests/simulation)
+	$(BIN)/python -m tests.simulation $(SEEDS)
 
 vendor: ## fetch the libraries of the pages anew (npm), checked by their hashes
 	$(BIN)/python desk/vendor.py

@@ -13,6 +13,7 @@ world     time, machines and processes; where a process may die
 counties  a county's processes: commands, outbox, inbox with its bell
 station   the station's worker on an event loop of its own; closing; the ledger
 play      one run: faults first, then quiet; :mod:`tests.simulation.laws` judge it
+values    what officers want, and what a run came to
 planted   errors planted on purpose, all of which must be found
 ========= ==============================================================================
 

@@ -14,8 +14,9 @@ import sys
 import time
 from collections.abc import Iterator
 
-from tests.simulation.planted import PLANTED, planted
-from tests.simulation.play import Result, run
+from tests.simulation.planted import PLANTED, found
+from tests.simulation.play import run
+from tests.simulation.values import Result
 from tests.simulation.world import simulated
 
 _PIECE = 25
@@ -53,7 +54,7 @@ def many(first: int, count: int, processes: int) -> int:
         if number % 1000 == 0:
             sys.stderr.write(f"{number} seeds, {len(broken)} broken, {time.perf_counter() - begun:.0f} s\n")
     seconds = time.perf_counter() - begun
-    found = {
+    told = {
         "seeds": count,
         "first": first,
         "seconds": round(seconds, 1),
@@ -65,7 +66,7 @@ def many(first: int, count: int, processes: int) -> int:
         "broken": len(broken),
         "first_broken": {str(seed): why for seed, why in list(broken.items())[:_NAMED]},
     }
-    sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
     return int(bool(broken))
 
 
@@ -100,10 +101,9 @@ def search(most: int) -> int:
     missed = 0
     with simulated():
         for name in PLANTED:
-            with planted(name):
-                found = next((each for seed in range(1, most + 1) if (each := run(seed)).broken), None)
-            missed += found is None
-            said = "not found" if found is None else f"{found.seed}: {found.broken[0]}"
+            each = found(name, most)
+            missed += each is None
+            said = "not found" if each is None else f"{each.seed}: {each.broken[0]}"
             sys.stdout.write(f"{name}: {said}\n")
             sys.stdout.flush()
     return int(missed > 0)

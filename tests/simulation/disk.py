@@ -13,10 +13,10 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 Point = Callable[[str], None]
-connect = sqlite3.connect
+connect: Final = sqlite3.connect
 """SQLite's own."""
 
 
@@ -33,7 +33,8 @@ class Disk:
         """Open a database; one that is not below the folder as always."""
         name = str(path)
         if not name.startswith(str(self.folder)):
-            return connect(path, **options)
+            plain: sqlite3.Connection = connect(path, **options)
+            return plain
         made = connect(path, factory=Connection, **options)
         made.disk, made.name = self, name
         self.open.setdefault(name, []).append(made)

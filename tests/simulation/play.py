@@ -8,7 +8,6 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from tests.simulation.chance import Killed
 from tests.simulation.counties import County, InboxProcess, OutboxProcess, Process
 from tests.simulation.kafka import Send
 from tests.simulation.station import ClosingProcess, LedgerProcess, Loop, StationProcess
+from tests.simulation.values import Plan, Result, Sent
 from tests.simulation.world import MEMBERS, World, entered
 from tests.world.simulator import FIRE, INTELLIGENCE
 from yizhan.consumers.store import MIGRATIONS as INBOX
@@ -32,38 +32,6 @@ from yizhan.streams import closing_kafka
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- a folder of its own in it
 ROUNDS: Final = 60
 """Rounds of quiet after which nothing may move any more."""
-
-
-@dataclass
-class Sent:
-    """An event that its officer was told is accepted."""
-
-    id: str
-    hash: str
-    to: tuple[str, ...]
-    source: str
-
-
-@dataclass
-class Plan:
-    """One thing that an officer wants to do, tried until it is done."""
-
-    county: str
-    draft: Draft
-    done: Sent | None = None
-
-
-@dataclass
-class Result:
-    """What a run came to."""
-
-    seed: int
-    broken: list[str] = field(default_factory=list)
-    account: list[str] = field(default_factory=list)
-    faults: int = 0
-    events: int = 0
-    records: int = 0
-    error: Exception | None = None
 
 
 @functools.cache

@@ -46,7 +46,7 @@ class Loop(asyncio.SelectorEventLoop):
         """Make it."""
         super().__init__(_Selector())
 
-    def run_in_executor(self, _executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # noqa: ANN401
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]  # noqa: ANN401, ARG002
         """Run it now."""
         future = self.create_future()
         try:

@@ -9,7 +9,7 @@ import pytest
 from tests.simulation.play import run
 from tests.simulation.world import simulated
 
-SEEDS = 120
+SEEDS = 80
 """As many as fit into half a minute; ``make simulate`` plays more."""
 
 

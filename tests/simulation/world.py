@@ -90,7 +90,7 @@ def current() -> World:
 @contextlib.contextmanager
 def simulated() -> Iterator[None]:
     """Let our code see the simulated Kafka, disk and time until the block ends."""
-    real = time.monotonic, time.sleep, os.fsync, feed.utc_now
+    real = time.monotonic, time.sleep, os.fsync, vars(feed)["utc_now"]
 
     def monotonic() -> float:
         return 1000.0 + _current[-1].seconds if _current else real[0]()
@@ -101,17 +101,20 @@ def simulated() -> Iterator[None]:
         else:
             real[1](seconds)
 
+    def ledger_now() -> datetime:
+        return current().clock("ledger")()
+
     def fsync(handle: int) -> None:
         if _current:
             _current[-1].point("before a file is synced")
 
     time.monotonic, time.sleep, os.fsync = monotonic, sleep, fsync  # type: ignore[assignment]
-    feed.utc_now = lambda: current().clock("ledger")()  # noqa: PLW0108 -- of the world of that moment
+    vars(feed)["utc_now"] = ledger_now
     try:
         with kafka.installed(current), disk.installed(lambda: _current[-1].disk if _current else None):
             yield
     finally:
-        time.monotonic, time.sleep, os.fsync, feed.utc_now = real
+        time.monotonic, time.sleep, os.fsync, vars(feed)["utc_now"] = real
 
 
 @contextlib.contextmanager

@@ -145,7 +145,7 @@ class Publisher:
         self._topic = topics.events(outbox.county)
         self._heart = Heartbeat(outbox.path.with_name(outbox.path.name + LOCK))
         self._patience = _patience(settings)
-        self._chores = Maintenance(outbox, dispatch, settings)
+        self._chores = Maintenance(outbox, dispatch, settings, time.monotonic)
         self._under_way: dict[int, tuple[Outgoing, float]] = {}  # seq → what, since when
         self._acked: deque[tuple[int, float, int]] = deque()  # filled by the producer's thread
         self._failed: deque[tuple[int, Exception]] = deque()
