@@ -52,14 +52,19 @@ Rule = tuple[str, str, str, str]
 """An access rule: principal, operation, kind of resource with its pattern, name."""
 
 
-def apply(connection: KafkaConnection, members: Sequence[str], generations: Generations = _FIRST) -> tuple[str, ...]:
+def apply(
+    connection: KafkaConnection,
+    members: Sequence[str],
+    generations: Generations = _FIRST,
+    parts: Sequence[str] = (),
+) -> tuple[str, ...]:
     """Apply the declaration of topics, access rules and quotas; return the changes, one line each.
 
     ``connection`` must be the administrator's. ``generations`` are those recorded; later ones that the
-    broker has are kept. Raises :class:`ApplyFailed` when the broker refuses,
+    broker has are kept. ``parts`` are the station's. Raises :class:`ApplyFailed` when the broker refuses,
     and ``ValueError`` as :func:`yizhan.schemas.topics.declare` does.
     """
-    declared = topics.declare(members)
+    declared = topics.declare(members, parts)
     with _client(connection) as client:
         current = latest(generations, _generations(client))
         return (

@@ -17,7 +17,7 @@ from yizhan.deploy.certificates import AUTHORITY, BROKER, ensure_certificates
 from yizhan.deploy.jars import Progress
 from yizhan.deploy.rehearsal import ensure_archive
 from yizhan.runtime.connection import KafkaConnection
-from yizhan.runtime.settings import FILE_NAME
+from yizhan.runtime.settings import FILE_NAME, Settings
 from yizhan.schemas import topics
 
 
@@ -64,7 +64,7 @@ def apply(home: Path, connection: KafkaConnection, members: Sequence[str], *, no
     tls = home / "tls"
     if generations.record(tls, admin.generations_found(connection)) and (tls / AUTHORITY).exists():
         ensure_certificates(tls, topics.principals(members), now=now)
-    return admin.apply(connection, members, generations.recorded(tls))
+    return admin.apply(connection, members, generations.recorded(tls), Settings.load(home).station_parts)
 
 
 def _write_bootstrap(path: Path, bootstrap: str) -> None:
