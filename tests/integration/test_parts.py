@@ -51,8 +51,7 @@ def move(alliance: Alliance, member: str, to: str) -> int:
     def moved() -> list[int] | None:
         try:
             return [each.obligations for each in move_members(Home(alliance.home), [member], to)]
-        except StationError as error:
-            assert "还在运行" in str(error)
+        except StationError:  # it leaves its group when its session ends
             return None
 
     (count,) = until(moved, f"{member} is moved")
@@ -74,10 +73,9 @@ def fire(alliance: Alliance) -> tuple[bytes, Postmark, str]:
     return event, posted, f"acknowledge/{posted.id}/{PARTNER}"
 
 
-def acknowledge(alliance: Alliance, event: bytes) -> None:
+def acknowledge(alliance: Alliance, event: bytes, posted: Postmark) -> None:
     """Let the partner acknowledge it."""
-    parsed = parse_envelope(event)
-    receipt = {"stage": "acknowledged", "event": {"id": parsed.header.id, "hash": parsed.hash.hex()}}
+    receipt = {"stage": "acknowledged", "event": {"id": posted.id, "hash": parse_envelope(event).hash.hex()}}
     answer = alliance.world.event(
         PARTNER, (SOURCE,), type=RECEIPT, receipt=receipt, stage=None, touches=None, priority="routine",
         time=now_text(),
@@ -103,10 +101,10 @@ def test_parts_share_obligations_and_a_member_moves(alliance: Alliance, tmp_path
         with running_station(alliance, tmp_path / "east", "--part", EAST) as east:
             with pytest.raises(StationError):
                 move_members(Home(alliance.home), [PARTNER], "main")
-            answered, _, discharged = fire(alliance)
+            answered, first, discharged = fire(alliance)
             wait_for(alliance, audit, discharged, "opened")
             east.kill()
-            acknowledge(alliance, answered)
+            acknowledge(alliance, answered, first)
             _, posted, overdue = fire(alliance)
             east.start()
             wait_for(alliance, audit, discharged, "discharged")
@@ -119,8 +117,8 @@ def test_parts_share_obligations_and_a_member_moves(alliance: Alliance, tmp_path
         main.start()
         tick(alliance, posted.made + timedelta(hours=1))
         wait_for(alliance, audit, overdue, "overdue")
-        third, _, again = fire(alliance)
-        acknowledge(alliance, third)
+        third, last, again = fire(alliance)
+        acknowledge(alliance, third, last)
         wait_for(alliance, audit, again, "discharged")
     assert steps(alliance, audit, discharged) == dict.fromkeys(("opened", "discharged"), 1)
     assert steps(alliance, audit, overdue) == dict.fromkeys(("opened", *LADDER, "overdue"), 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -147,7 +147,7 @@ def test_what_two_owe_together_is_discharged_by_its_owner_for_an_event_of_anothe
     name = f"consultation/{year}/{min(SOURCE, PARTNER)}-{max(SOURCE, PARTNER)}"
     assert name in parts.east.obligations()
     assert name in parts.main.obligations()
-    event = {
+    event: dict[str, Any] = {
         "type": "yizhan.liaison.consultation.v1", "stage": "final", "period": year, "priority": "routine",
         "touches": None,
     }  # fmt: skip
@@ -162,7 +162,7 @@ def test_what_two_owe_together_is_discharged_by_its_owner_for_an_event_of_anothe
 
 def test_a_reply_to_somebody_elses_request_is_told_so_across_parts(parts: Parts) -> None:
     """A recipient's part knows what the event opened, also where its own county owes nothing."""
-    plain = {"stage": None, "touches": None, "priority": "routine"}
+    plain: dict[str, Any] = {"stage": None, "touches": None, "priority": "routine"}
     request = parts.main.event(
         SOURCE, (THIRD, PARTNER), type="yizhan.intelligence.report.v1", wants="feedback", **plain
     )

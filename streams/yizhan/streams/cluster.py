@@ -12,7 +12,12 @@ from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaAdminClient, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorError,
+)
 
 from yizhan.runtime import clients
 from yizhan.runtime.connection import KafkaConnection
@@ -28,6 +33,8 @@ log = logging.getLogger(__name__)
 CLIENT: Final = "yizhan-station"
 _Client = TypeVar("_Client")
 _READ_TIMEOUT_SECONDS: Final = 30.0
+_AGAIN_SECONDS: Final = 0.1
+_NO_COORDINATOR: Final = (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError)
 STUCK_SECONDS: Final = 15.0
 """Longer than a rebalance takes (10 s)."""
 
@@ -79,13 +86,17 @@ class Cluster:
 
     def ends(self, names: Sequence[str], seconds: float = _READ_TIMEOUT_SECONDS) -> dict[str, int]:
         """Offset after the last record of each topic (``StationError`` if one does not answer in time)."""
-        try:
-            partitions = [TopicPartition(name, 0) for name in names]
-            found = self.consumer.end_offsets(partitions, timeout_ms=round(seconds * 1000))
-        except (KeyError, KafkaError) as error:  # KeyError: kafka-python 3.0.12, a metadata refresh was cancelled
-            sentence = marked("Kafka 没有答复这些主题到了哪里：{topics}；请再试一次")
-            raise StationError(sentence, topics=", ".join(names)) from error
-        return {partition.topic: offset for partition, offset in found.items()}
+        partitions, until = [TopicPartition(name, 0) for name in names], time.monotonic() + seconds
+        while True:
+            left = max(0.1, until - time.monotonic())
+            try:
+                found = self.consumer.end_offsets(partitions, timeout_ms=round(left * 1000))
+                return {partition.topic: offset for partition, offset in found.items()}
+            except (KeyError, KafkaError) as error:
+                # KeyError: kafka-python 3.0.12 cancelled a refresh of its metadata, after it read another topic.
+                if isinstance(error, KafkaError) or time.monotonic() > until:
+                    sentence = marked("Kafka 没有答复这些主题到了哪里：{topics}；请再试一次")
+                    raise StationError(sentence, topics=", ".join(names)) from error
 
     def assigned(self) -> dict[str, str] | None:
         """Return which part of the station serves a member, member → part; None where no parts share the members."""
@@ -103,9 +114,20 @@ class Cluster:
     def _committed(self, names: Mapping[str, Sequence[str]]) -> dict[str, int]:
         asked = {group: [TopicPartition(name, 0) for name in each] for group, each in names.items()}
         found = {name: 0 for each in names.values() for name in each}
-        for offsets in self.admin.list_group_offsets(asked).values():
+        for offsets in self.coordinated(lambda: self.admin.list_group_offsets(asked)).values():
             found |= {place.topic: max(0, at.offset) for place, at in offsets.items()}
         return found
+
+    def coordinated(self, ask: Callable[[], _Client]) -> _Client:
+        """Ask the coordinator of a group; a broker that has just started has none for a moment."""
+        until = time.monotonic() + _READ_TIMEOUT_SECONDS
+        while True:
+            try:
+                return ask()
+            except _NO_COORDINATOR:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_AGAIN_SECONDS)
 
     def lag(self, names: Sequence[str], committed: Mapping[str, int]) -> dict[str, int]:
         """Count the records in each topic that the worker has not processed."""

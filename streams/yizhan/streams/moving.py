@@ -95,7 +95,7 @@ def move(
 
 
 def _running(cluster: Cluster, share: Share) -> bool:
-    found = cluster.admin.describe_groups([share.group])[share.group]
+    found = cluster.coordinated(lambda: cluster.admin.describe_groups([share.group]))[share.group]
     return str(found["group_state"]) not in _IDLE
 
 
@@ -163,7 +163,7 @@ def _commit(
     places[topics.OBSERVATIONS] = min(state.handled.get(topics.OBSERVATIONS, 0) for state in (old, new))
     offsets = {TopicPartition(name, 0): OffsetAndMetadata(at, "", -1) for name, at in places.items()}
     try:
-        answers = cluster.admin.alter_group_offsets(target.group, offsets)
+        answers = cluster.coordinated(lambda: cluster.admin.alter_group_offsets(target.group, offsets))
         failed = [each for each in answers.values() if getattr(each, "errno", 0)]
     except KafkaError as error:
         failed = [error]
