@@ -96,7 +96,8 @@ def test_no_bit_of_what_was_sealed_may_change(change: dict[str, int], cause: str
     envelope, (name, place) = LETTER, next(iter(change.items()))
     old = envelope.wraps[0] if name == "wraps" else getattr(envelope, name)
     new: Any = flipped(old, place)
-    bad = replace(envelope, **{name: (new,) if name == "wraps" else new})
+    fields: dict[str, Any] = {name: (new,) if name == "wraps" else new}
+    bad = replace(envelope, **fields)
     with pytest.raises(Unopenable) as error:
         opens(bad, OPENER)
     assert error.value.cause == cause
