@@ -74,4 +74,4 @@ def revoke(
     tls = home / "tls"
     record(tls, {planned.principal: planned.generation})  # from here on the former certificate will lose its rights
     ensure_certificates(tls, [planned.principal], now=now)
-    return admin.apply(connection, members, recorded(tls), Settings.load(home).station_parts)
+    return admin.apply(connection, members, recorded(tls), parts=Settings.load(home).station_parts)
