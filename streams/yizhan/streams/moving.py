@@ -79,7 +79,7 @@ def move(
     everybody, assigned = tuple(charters.latest().members), cluster.assigned()
     if assigned is None:
         raise StationError(
-            marked("还没有建立驿站各部分的主题；请先设置 station_parts，再应用"), hint=Action.to("broker.apply")
+            marked("还没有建立驿站各部分的主题；请先在设置中列出各部分，再应用"), hint=Action.to("broker.apply")
         )
     cluster.check_topics([topics.followups(to), topics.ticks(to), topics.OBSERVATIONS])
     sources = dict.fromkeys(assigned.get(code, topics.MAIN) for code in members)

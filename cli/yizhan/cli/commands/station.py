@@ -17,7 +17,7 @@ command = Group("station", help=marked("驿站：盖戳、登记、转递，从�
 @command.command(
     "run", help=marked("运行驿站，直到叫停。\n\n再起一个即为热备，几秒内接管。发布的新版章程会自动采用并预告生效时间。")
 )
-@option("--part", default=MAIN, metavar="NAME", help=marked("只服务迁入这一部分的成员（默认 main：其余成员）"))
+@option("--part", default=MAIN, metavar="NAME", help=marked("只服务迁入这一部分的成员（默认：未迁出的全部成员）"))
 @passphrase_option()
 def run(part: str, passphrases: TerminalPassphrase) -> None:
     """Run the worker."""
@@ -30,7 +30,7 @@ def run(part: str, passphrases: TerminalPassphrase) -> None:
 
 @command.command("move", help=marked("把成员迁到驿站的另一部分，连同其未了事项；有关的两部分须先停止"))
 @click.argument("members", nargs=-1, required=True, metavar="MEMBER…")
-@option("--to", required=True, metavar="PART", help=marked("迁入哪一部分：station_parts 中的名称，或 main"))
+@option("--to", required=True, metavar="PART", help=marked("迁入哪一部分；名称见设置"))
 def move(members: tuple[str, ...], to: str) -> None:
     """Move members between parts."""
     from yizhan.services.station import move_members  # noqa: PLC0415 -- as above
@@ -54,7 +54,8 @@ def parts(as_json: bool) -> None:
         print_json({"parts": [fields_of(each, "part members running behind") for each in found]})
         return
     for each in found:
-        state = _("在运行") if each.running else _("未运行")
-        sentence = _("{part}：{state}，成员 {count} 个，未读 {behind} 条  {members}")
+        running = _("{part}：正在运行，成员 {count} 个，未读 {behind} 条  {members}")
+        stopped = _("{part}：没有运行，成员 {count} 个，未读 {behind} 条  {members}")
+        sentence = running if each.running else stopped
         members = " ".join(each.members)
-        tell(sentence.format(part=each.part, state=state, count=len(each.members), behind=each.behind, members=members))
+        tell(sentence.format(part=each.part, count=len(each.members), behind=each.behind, members=members))
