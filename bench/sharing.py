@@ -126,7 +126,7 @@ def alliance(count: int, parts: Sequence[str] = ()) -> Iterator[Alliance]:
     """Bring up an alliance of so many members."""
     home, now = Path(tempfile.mkdtemp(prefix="yizhan-sharing-")), datetime.now(UTC)
     (home / "yizhan.toml").write_text(f"station_parts = {list(parts)!r}\n".replace("'", '"'))
-    broker, _ = bring_up(home, SIX, now=now)
+    brokers, _ = bring_up(home, SIX, now=now)
     try:
         begun = time.monotonic()
         world = BigWorld(count, now - timedelta(days=1))
@@ -139,13 +139,13 @@ def alliance(count: int, parts: Sequence[str] = ()) -> Iterator[Alliance]:
         CharterReader(ceremony.archive(home / "station" / "charter"), MemorySource(ceremony.published))
         rolekeys.save(ceremony.station[TIMESTAMP][0], home / "station" / "roles", TIMESTAMP)
         keys.save(world.station, home / "station" / "keys")
-        cluster = Cluster(home, broker)
+        cluster = Cluster(home, brokers.first)
         _make_topics(cluster, tuple(world.counties), parts)
         say(f"sharing: topics after {time.monotonic() - begun:.1f} s")
         with cluster.consumer("admin") as reader:
             yield Alliance(cluster, world, reader)
     finally:
-        broker.stop(0)
+        brokers.stop(0)
         shutil.rmtree(home, ignore_errors=True)
 
 

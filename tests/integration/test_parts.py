@@ -38,11 +38,11 @@ def alliance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alliance]:
     """A broker of its own: where parts share, every station reads what the others observed."""
     folder = tmp_path_factory.mktemp("parts")
     (folder / "yizhan.toml").write_text('station_parts = ["east"]\nstation_tick_seconds = 0\n')
-    broker, _ = bring_up(folder, SIX, now=datetime.now(UTC))
+    brokers, _ = bring_up(folder, SIX, now=datetime.now(UTC))
     try:
-        yield settle(Cluster(folder, broker))
+        yield settle(Cluster(folder, brokers.first))
     finally:
-        broker.stop(0)
+        brokers.stop(0)
 
 
 def move(alliance: Alliance, member: str, to: str) -> int:

@@ -133,8 +133,7 @@ class ObligationEngine:
             rule = event.rules.get(obligation.rule)
             if rule is None or not event.fits(obligation, rule):
                 continue
-            county = event.header.county
-            if county in obligation.owes and self.owns(obligation.owes) and event.binds(obligation, rule):
+            if event.header.county in obligation.owes and self.owns(obligation.owes) and event.binds(obligation, rule):
                 yield from self._end(obligation, DISCHARGED, event)
             if rule.discharged.by == "answers":
                 owing[obligation.rule].append(obligation)

@@ -8,7 +8,7 @@ from yizhan.cli.click_options import Group, json_option, option
 from yizhan.cli.context import current_home, log_to_stderr
 from yizhan.cli.output import fields_of, print_json, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.topics import MAIN
 
 command = Group("station", help=marked("驿站：盖戳、登记、转递，从不拆开"))
@@ -38,7 +38,7 @@ def move(members: tuple[str, ...], to: str) -> None:
     found = move_members(current_home(), members, to)
     for each in found:
         sentence = _("已从“{source}”迁到“{to}”：{members}；未了事项 {count} 件")
-        tell(sentence.format(source=each.source, to=to, members="、".join(each.members), count=each.obligations))
+        tell(sentence.format(source=each.source, to=to, members=join_list(each.members), count=each.obligations))
     if not found:
         tell(_("这些成员已在“{to}”").format(to=to))
 
