@@ -14,16 +14,18 @@ import itertools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.faults_close import close_quarter
 from bench.faults_ledger import LEDGER, cosigner
 from bench.harness import say
 from tests.world.processes import YIZHAN
@@ -35,24 +37,25 @@ from yizhan.producers.drafts import Draft, parse_draft
 from yizhan.producers.outbox import Outbox
 from yizhan.runtime.process import Supervisor
 from yizhan.runtime.settings import Settings
-from yizhan.schemas import topics
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.keys import load_signing
+from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.sample import TWO
-from yizhan.schemas.timestamps import written
 from yizhan.services.sample import make_sample
-from yizhan.streams.closing import CloseRequest
-from yizhan.streams.closing_kafka import Closer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 PER_SECOND = 15
 """Fifty fill two cores: then a silence is the machine's, not the fault's."""
 MIX = ("alarm", "alarm", "alarm", "notice", "notice", "digest", "digest", "digest", "digest", "digest")
 """Of ten events of a county: how they are meant to reach its partner."""
+_LOOK = 100
+"""At every so many events the load looks how many answers the station owes."""
 PARTNER = dict(itertools.permutations(TWO, 2))
 STATION = "station"
+STANDBY = "standby"
+BROKER = "broker"
 KEEP = "keep"
 """A file in the home that says: do not remove it."""
 
@@ -65,6 +68,21 @@ def inbox(county: str) -> str:
 def publisher(county: str) -> str:
     """Name of a county's publisher process."""
     return f"outbox-{county}"
+
+
+def desk(county: str) -> str:
+    """Name of a county's web desk."""
+    return f"desk-{county}"
+
+
+def of_county(county: str) -> tuple[str, ...]:
+    """Return the names of a county's processes that speak with the broker."""
+    return publisher(county), inbox(county), cosigner(county)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def draft(county: str, way: str) -> Draft:
@@ -106,7 +124,8 @@ class Load(threading.Thread):
         super().__init__(name="load", daemon=True)
         self.accepted: list[Accepted] = []
         self.refused: list[str] = []
-        self._outboxes, self._ledger, self._rate = outboxes, ledger, rate
+        self._outboxes, self._ledger, self._rate, self._usual = outboxes, ledger, rate, rate
+        self._most_awaited: int | None = None
         self._drafts = {(county, way): draft(county, way) for county in TWO for way in set(MIX)}
         self._section, self._going, self._ended = "", threading.Event(), threading.Event()
         self._idle = threading.Event()
@@ -129,6 +148,10 @@ class Load(threading.Thread):
         if self.is_alive():
             self.join(timeout=30)
 
+    def pace(self, rate: float | None = None, most_awaited: int | None = None) -> None:
+        """Publish at another rate (None: the usual one), and wait while the station owes more answers than this."""
+        self._rate, self._most_awaited = rate or self._usual, most_awaited
+
     def probe(self, county: str, since: float) -> str | None:
         """Return the first event of this county that is sent at once and was accepted after an instant."""
         later = itertools.takewhile(lambda each: each.at > since, reversed(self.accepted[:]))
@@ -150,12 +173,16 @@ class Load(threading.Thread):
                 self._idle.set()
 
     def _stretch(self, numbers: Iterator[int], ledger: int) -> None:
-        begun = time.monotonic()
-        for step in itertools.count():
-            time.sleep(max(0.0, begun + step / self._rate - time.monotonic()))
+        due = time.monotonic()
+        while True:
+            time.sleep(max(0.0, due - time.monotonic()))
             if not self._going.is_set() or self._ended.is_set():
                 return
             n = next(numbers)
+            if self._most_awaited is not None and n % _LOOK == 0 and self.awaited() > self._most_awaited:
+                due = time.monotonic() + 1
+                continue
+            due += 1 / self._rate
             self._one(TWO[n % 2], MIX[n // 2 % len(MIX)], ledger)
 
     def _one(self, county: str, way: str, ledger: int) -> None:
@@ -179,6 +206,15 @@ class World:
     broker: Broker
     supervisor: Supervisor
     load: Load
+    outboxes: dict[str, Outbox]
+    prefix: dict[str, list[str]] = field(default_factory=dict)
+    """Process → what stands before its command line."""
+    env: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Process → additions to its environment."""
+    clock_ahead: dict[str, float] = field(default_factory=dict)
+    """County → seconds by which its clock is ahead just now."""
+    desk_port: int = field(default_factory=_free_port)
+    _quarter: Quarter = field(default_factory=lambda: Quarter.parse("2026Q4"))
 
     @property
     def settings(self) -> Settings:
@@ -198,12 +234,14 @@ class World:
         part, _, county = name.partition("-")
         words = {
             "station": ["station", "run"],
+            "standby": ["station", "run"],
             "inbox": ["inbox", "run", "--county", county, "--json"],
             "outbox": ["outbox", "run", "--county", county],
             "ledger": ["ledger", "run"],
             "cosign": ["ledger", "cosign", "--county", county],
+            "desk": ["desk", "run", "--county", county, "--port", str(self.desk_port)],
         }[part]
-        return [*YIZHAN, "--home", str(self.home), *words]
+        return [*self.prefix.get(name, []), *YIZHAN, "--home", str(self.home), *words]
 
     def keep(self) -> None:
         """Leave the home where it is when everything ends."""
@@ -211,7 +249,36 @@ class World:
 
     def start(self, name: str) -> None:
         """Start a process."""
-        self.supervisor.start(name, self.command(name))
+        self.supervisor.start(name, self.command(name), self.env.get(name))
+
+    def pid(self, name: str) -> int:
+        """Return the id of a process that runs."""
+        pid = self.broker.pid() if name == BROKER else self.supervisor.pid(name)
+        assert pid is not None, f"{name} does not run"
+        return pid
+
+    def restart(self, names: Iterable[str]) -> None:
+        """Stop processes in order, start them as ``prefix`` and ``env`` say now, and wait until they are ready."""
+        places = dict[str, int]()
+        for name in names:
+            self.supervisor.stop(name)
+            places[name] = self.log(name).stat().st_size
+            self.start(name)
+        for name, place in places.items():
+            self.wait_ready(name, place)
+
+    def wait_ready(self, name: str, place: int = 0, seconds: float = 90) -> None:
+        """Wait until a process has said that it is ready, after a place of its log.
+
+        Raises:
+            TimeoutError: it has not, within the time.
+        """
+        deadline = time.monotonic() + seconds
+        while "ready" not in (text := self.log(name).read_bytes()[place:].decode(errors="replace")):
+            if time.monotonic() > deadline:
+                message = f"{name} did not get ready within {seconds:.0f} s:\n{text[-2000:]}"
+                raise TimeoutError(message)
+            time.sleep(0.1)
 
     def kill(self, name: str) -> None:
         """End a process as a power cut would."""
@@ -230,20 +297,18 @@ class World:
             raise RuntimeError(message)
         return done.stdout
 
+    def next_quarter(self) -> str:
+        """Return the label of the quarter that is to be closed next."""
+        self._quarter = self._quarter.next()
+        return str(self._quarter)
+
     def close_quarter(self, label: str) -> None:
         """Close a quarter for both counties, also one that has not begun: the command refuses that, a run needs many.
 
         Raises:
             StationError: no broker answers, or the station has not handled everything in time.
         """
-        station, now = self.home / "station", datetime.now(UTC)
-        keys = [load_signing(path) for path in (station / "keys").glob("sign-*.pem")]
-        charters = CharterReader(Archive(station / "charter"))
-        with Closer(self.settings.connection(topics.STATION), station, charters, keys) as closer:
-            request = CloseRequest(label=label, closed=written(now))
-            closer.wait_for_station(now, 60)
-            for county in TWO:
-                closer.run(county, request, interim=False, progress=lambda _: None)
+        close_quarter(self.home, label)
 
     def stop_broker(self) -> None:
         """Stop the broker in an orderly way."""
@@ -251,8 +316,7 @@ class World:
 
     def kill_broker(self) -> None:
         """End the broker as a power cut of its process would; its page cache stays."""
-        pid = self.broker.pid()
-        assert pid is not None, "the broker does not run"
+        pid = self.pid(BROKER)
         os.kill(pid, signal.SIGKILL)
         while self.broker.pid() == pid:
             time.sleep(0.02)
@@ -267,22 +331,24 @@ class World:
 
 
 @contextlib.contextmanager
-def world(rate: float = PER_SECOND) -> Iterator[World]:
+def world(rate: float = PER_SECOND, prepare: Callable[[Path], None] = lambda _: None) -> Iterator[World]:
     """Bring everything up in a temporary home, and take it down again, whatever happened.
 
-    The home is removed, unless the block asks to keep it or fails.
+    The home is removed, unless the block asks to keep it or fails. ``prepare`` changes it before anything starts.
     """
     home = Path(tempfile.mkdtemp(prefix="yizhan-faults-"))
     say(f"bringing up broker, station and two counties in {home}")
     with contextlib.ExitStack() as stack:
         stack.callback(_clear, home)
         stack.callback(Broker(home).stop, 0)
-        make_sample(home, TWO, datetime.now(UTC))
+        now = datetime.now(UTC)
+        make_sample(home, TWO, now, since=now - timedelta(days=2))
+        prepare(home)
         supervisor = stack.enter_context(Supervisor(home / "logs"))
         broker, _ = bring_up(home, TWO, now=datetime.now(UTC), progress=say)
         outboxes = {county: stack.enter_context(_outbox(home, county)) for county in TWO}
         load = Load(outboxes, home / "accepted.txt", rate)
-        made = World(home, broker, supervisor, load)
+        made = World(home, broker, supervisor, load, outboxes)
         stack.callback(load.end)
         stack.callback(_no_more_interrupts)
         load.start()
@@ -291,7 +357,7 @@ def world(rate: float = PER_SECOND) -> Iterator[World]:
             for name in names:
                 made.start(name)
             for name in names:
-                _wait_ready(made, name)
+                made.wait_ready(name)
         try:
             yield made
         except Exception:
@@ -310,15 +376,6 @@ def _outbox(home: Path, county: str) -> Outbox:
     folder = home / "counties" / county
     (path,) = (folder / "keys").glob("sign-*.pem")
     return Outbox(folder / "outbox.sqlite3", county, load_signing(path), CharterReader(Archive(folder / "charter")))
-
-
-def _wait_ready(made: World, name: str, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while "ready" not in (text := made.log(name).read_text(encoding="utf-8", errors="replace")):
-        if time.monotonic() > deadline:
-            message = f"{name} did not get ready within {seconds:.0f} s:\n{text[-2000:]}"
-            raise TimeoutError(message)
-        time.sleep(0.1)
 
 
 def _no_more_interrupts() -> None:
