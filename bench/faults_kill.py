@@ -28,7 +28,9 @@ STOPPED_SECONDS: Final = 10.0
 DESK_SECONDS: Final = 60.0
 """How long a desk may take until it answers."""
 CLOSING_SECONDS: Final = 120.0
+JOINS: Final = 12
 STANDBY_SECONDS: Final = 3.0
+"""How long a standby stays at least."""
 STORM_EVENTS: Final = 100_000
 STORM_KILLS: Final = 100
 STORM_RATE: Final = 400
@@ -197,23 +199,18 @@ def stop_closing(hurting: Hurting, _turn: int) -> None:
 # -- many at once --
 
 
-def standby(hurting: Hurting, turn: int) -> None:
-    """Let a second station join, and leave after a few seconds: in order, or killed."""
+def standbys(hurting: Hurting, _turn: int) -> None:
+    """Let a second station join, and leave after a few seconds, in order or killed, again and again."""
     world = hurting.world
-    world.start(STANDBY)
-    time.sleep(STANDBY_SECONDS + hurting.random.uniform(0, 2))
-    if turn % 2:
-        world.kill(STANDBY)
-    else:
-        world.supervisor.stop(STANDBY)
-    hurting.pause(0.1, 1.0)
-
-
-def calm(hurting: Hurting, turn: int, last: int = 11) -> None:
-    """Let standbys come and go; after the last, wait until events flow."""
-    standby(hurting, turn)
-    if turn == last:
-        hurting.flows()
+    for turn in range(JOINS):
+        world.start(STANDBY)
+        time.sleep(STANDBY_SECONDS + hurting.random.uniform(0, 2))
+        if turn % 2:
+            world.kill(STANDBY)
+        else:
+            world.supervisor.stop(STANDBY)
+        hurting.pause(0.1, 1.0)
+    hurting.note(f"after the last events flow within {hurting.flows():.1f} s")
 
 
 def storm(hurting: Hurting, _turn: int) -> None:
@@ -274,7 +271,9 @@ FAULTS: Final = {
     "closing_stopped": Fault(f"SIGSTOP of digest close for {STOPPED_SECONDS:.0f} s", 2, stop_closing),
     "broker_stopped": _stop("the broker", 1, BROKER),
     "broker_disk_lost": Fault("broker stopped, its data deleted, started with topics applied", 1, lose_disk),
-    "rebalance_storm": Fault("a second station joins and leaves, every other time by kill -9", 12, calm),
+    "rebalance_storm": Fault(
+        f"a second station joins and leaves {JOINS} times in a minute, every other time by kill -9", 1, standbys
+    ),
     "storm": Fault(f"{STORM_EVENTS:,} events, {STORM_KILLS} kills of any process", 1, storm, long=True),
 }
 SHORT: Final = {"three_killed": Fault("kill -9 of station, inbox and publisher within three seconds", 1, three)}
