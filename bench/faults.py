@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, Any, Final
 from bench import faults_clock, faults_disk, faults_kill, faults_line
 from bench.faults_count import missing
 from bench.faults_ledger import inject
+from bench.faults_load import PER_SECOND
 from bench.faults_run import TOTALS, Fault, NotPossibleError, Run
 from bench.faults_table import write_table
-from bench.faults_world import PER_SECOND
 from bench.harness import end_in_order, say
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ FAULTS: Final[dict[str, Fault]] = {
 NAMES: Final = [*FAULTS, CALLS]
 WHOLE: Final = [name for name in NAMES if name == CALLS or not FAULTS[name].long]
 SHORT_PER_SECOND: Final = 6
-_APART: Final = "YIZHAN_FAULTS_APART"
+_APART: Final = "BENCH_FAULTS_APART"
 
 
 def run(

@@ -22,14 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from bench.faults_world import PARTNER, inbox
+from bench.faults_load import PARTNER
+from bench.faults_world import inbox
 from yizhan.schemas import topics
 from yizhan.schemas.sample import TWO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench.faults_world import Accepted, World
+    from bench.faults_load import Accepted
+    from bench.faults_world import World
 
 
 @dataclass(frozen=True, slots=True)

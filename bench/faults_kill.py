@@ -13,8 +13,9 @@ import urllib.request
 from typing import TYPE_CHECKING, Final
 
 from bench.faults_ledger import LEDGER, cosigner
+from bench.faults_load import PARTNER
 from bench.faults_run import Fault
-from bench.faults_world import BROKER, PARTNER, STANDBY, STATION, desk, inbox, publisher
+from bench.faults_world import BROKER, STANDBY, STATION, desk, inbox, publisher
 from yizhan.schemas.sample import TWO
 
 if TYPE_CHECKING:

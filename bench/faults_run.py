@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from bench.faults_count import Counting, has, missing
 from bench.faults_ledger import LedgerCount
-from bench.faults_world import PARTNER, World, world
+from bench.faults_load import PARTNER
+from bench.faults_world import World, world
 from bench.harness import say
 from yizhan.schemas.sample import TWO
 from yizhan.streams.errors import StationError
@@ -32,6 +33,7 @@ TOLD: Final = (
     "not_final",
     "wire_duplicates",
     "alarms_not_announced",
+    "refused_by_station",
     "longest_silence_seconds",
     "recovered",
     "notes",
@@ -118,6 +120,7 @@ class Run:
         say(f"{name}: {fault.what}, {times} times")
         hurting, load = self.hurting, self.world.load
         hurting.notes, hurting.stuck = [], 0
+        self.world.acknowledge()
         with fault.around(hurting):
             first, refused, begun, started = len(load.accepted), len(load.refused), time.time(), time.monotonic()
             load.begin(name)
