@@ -31,7 +31,7 @@ from tests.world.processes import YIZHAN
 from yizhan.charter.archive import Archive
 from yizhan.charter.reader import CharterReader
 from yizhan.consumers.inbox import Inbox
-from yizhan.deploy.broker import Broker
+from yizhan.deploy.brokers import Brokers
 from yizhan.deploy.home import bring_up
 from yizhan.producers.outbox import Outbox
 from yizhan.runtime.process import Supervisor
@@ -81,7 +81,7 @@ class World:
     """A home with broker, station, ledger, and each county's publisher, inbox and cosigner."""
 
     home: Path
-    broker: Broker
+    broker: Brokers
     supervisor: Supervisor
     load: Load
     outboxes: dict[str, Outbox]
@@ -211,7 +211,7 @@ class World:
 
     def lose_disk(self) -> None:
         """Delete the data of the stopped broker."""
-        shutil.rmtree(self.broker.folder / "data")
+        shutil.rmtree(self.broker.first.data)
 
     def start_broker(self) -> None:
         """Start the broker, with its topics and rules applied."""
@@ -228,7 +228,7 @@ def world(rate: float = PER_SECOND, prepare: Callable[[Path], None] = lambda _: 
     say(f"bringing up broker, station and two counties in {home}")
     with contextlib.ExitStack() as stack:
         stack.callback(_clear, home)
-        stack.callback(Broker(home).stop, 0)
+        stack.callback(Brokers(home).stop, 0)
         now = datetime.now(UTC)
         make_sample(home, TWO, now, since=now - timedelta(days=2))
         prepare(home)
