@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from importlib import import_module
 
 import click
 import pytest
 
-from bench.faults_table import with_table
 from tests.house.tree import ROOT, texts
 
 FRONT_PAGES = ("README.md", "README.zh-CN.md")
@@ -46,12 +44,6 @@ def test_every_command_shown_exists(page: str) -> None:
             found = command.get_command(click.Context(command), word)
             assert found is not None, f"{page}: yizhan {words}"
             command = found
-
-
-def test_the_fault_matrix_is_that_of_its_file() -> None:
-    """The table in bench/README.md is made of faults.json as it is."""
-    page = (ROOT / "bench/README.md").read_text("utf-8")
-    assert with_table(page, json.loads((ROOT / "faults.json").read_text("utf-8"))) == page
 
 
 def test_the_changelog_has_a_place_for_what_comes_next() -> None:
