@@ -34,6 +34,7 @@ from bench.harness import say, significant
 from tests.world.ceremony import Ceremony
 from tests.world.cluster import Cluster
 from tests.world.processes import YIZHAN, running
+from tests.world.waiting import until
 from yizhan.charter import rolekeys
 from yizhan.charter.archive import Archive, write_durably
 from yizhan.charter.fetch import MemorySource
@@ -164,6 +165,8 @@ def _make_topics(cluster: Cluster, codes: Sequence[str], parts: Sequence[str]) -
         ]
         answer = client.create_acls(rights)
         assert not answer["failed"], answer
+    with cluster.consumer(topics.STATION) as reader:
+        until(lambda: used <= reader.topics(), "the station may read its topics")
 
 
 def cpu_seconds(pid: int) -> float:
