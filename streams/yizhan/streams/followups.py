@@ -148,7 +148,9 @@ class Follower:
         event = Event(admitted.header, ref, ways, record.received, self._charters.in_force(record.received))
         if event.header.status == "Actual":
             self._early.remember(event, said, self._share.serves)
-        return self._tell(said, [*self._engine.for_owners(event)], {admitted.header.county, *admitted.header.to})
+        # What several owe together is of a period; other events need no second look.
+        asked = [] if event.header.period is None else [*self._engine.for_owners(event)]
+        return self._tell(said, asked, {admitted.header.county, *admitted.header.to})
 
     def learn(self, record: Record) -> Followed:
         """Take what another part of the station has observed."""
