@@ -114,8 +114,8 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "equipment": ("county_equipment",),
     "commands": ("command_of",),
     "ledger": (
-        "cosigner_path", "cosigning_key_source", "ledger_folder", "ledger_key_source", "open_cosigner", "read_mirror",
-        "open_statements",
+        "cosigner_lock", "cosigner_path", "cosigning_key_source", "ledger_folder", "ledger_key_source", "ledger_lock",
+        "open_cosigner", "open_statements", "read_mirror",
     ),
     "ledger_running": ("known_checkpoints", "opened_cosigning", "opened_ledger", "rebuild_ledger", "refill_from_topic"),
     "ledger_status": ("cosigner_status", "ledger_status", "settle_evidence"),
@@ -223,7 +223,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "processes.ProcessState": ("failed",),
     "processes": (
         "broker_pid", "desk_port", "has_broker", "home_processes", "is_running", "last_lines", "log_files", "log_path",
-        "new_text", "progress_age", "receiving_stopped", "start_action", "was_started_by_up",
+        "new_text", "progress_age", "receiving_stopped", "silence", "start_action", "was_started_by_up",
     ),
     "quarantine": ("list_quarantine",),
     "status": ("home_status",),

@@ -34,7 +34,15 @@ from yizhan.services.home import Home
 from yizhan.services.ledger import cosigner_path, ledger_folder
 from yizhan.services.ledger_status import LedgerStatus, ledger_status
 from yizhan.services.own_obligations import own_obligations
-from yizhan.services.processes import broker_pid, has_broker, home_processes, is_running, start_action
+from yizhan.services.processes import (
+    HomeProcess,
+    broker_pid,
+    has_broker,
+    home_processes,
+    is_running,
+    silence,
+    start_action,
+)
 from yizhan.services.stores import read_inbox, read_outbox
 
 RECENT: Final = timedelta(days=7)
@@ -52,6 +60,9 @@ DISK_BYTES: Final = 2 << 30
 """With less than 1 GiB no attached file is taken any more; this leaves time to act."""
 CERTIFICATE_LEFT: Final = timedelta(days=21)
 """The station renews a certificate in its last thirty days, and somebody has to carry it to the county."""
+STUCK_SECONDS: Final = 30.0
+"""A process says about once a second that its work advances, without Kafka every ten seconds or so; the station asks
+Kafka for that, which may take some seconds more. After a minute of silence its own watchdog ends it."""
 _CLOCK_EVENTS: Final = 5
 log = logging.getLogger(__name__)
 
@@ -68,10 +79,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ProcessStatus:
-    """Whether a process that this home has keys for runs."""
+    """Whether a process that this home has keys for runs, and how many seconds ago it said that its work advances."""
 
     name: str
     running: bool
+    silent_seconds: float | None = None
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it runs, and does not advance."""
+        return self.running and self.silent_seconds is not None and self.silent_seconds > STUCK_SECONDS
 
 
 @dataclass(slots=True)
@@ -164,17 +181,8 @@ def home_status(
 
 def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
     wanted = [each for each in home_processes(home) if county in {None, each.county}]
-    found.processes = [ProcessStatus(each.name, is_running(each)) for each in wanted]
-    down = [each.name for each in found.processes if not each.running]
-    found.never_ran = bool(wanted) and not any(each.lock.exists() for each in wanted)
-    start = start_action(home)
-    if down and start is not None:
-        found.add("process_down", marked("没有在运行：{names}"), start, names=join_list(down))
-    elif down:
-        sentence = marked(
-            "没有在运行：{names}；由 systemd 照管的，请启动相应单元（deploy/systemd），否则照原来的办法启动"
-        )
-        found.add("process_down", sentence, names=join_list(down))
+    found.processes = [ProcessStatus(each.name, is_running(each), silence(each)) for each in wanted]
+    start = _down_and_stuck(home, wanted, found)
     if not wanted:
         return
     found.broker = home.settings.bootstrap_servers
@@ -186,12 +194,32 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
         sentence = marked("连不上 Kafka（{where}）：收发都停着，已收下的不会丢")
         action = None
         if own and start is not None:
+            down = not all(each.running for each in found.processes)
             action = start if down else Action.to("broker.start")
         found.add("broker_down", sentence, action, where=found.broker)
     for principal in sorted({each.name if each.county is None else topics.county(each.county) for each in wanted}):
         if found.broker_answers or (home.path / home.settings.tls_dir / principal).is_dir():  # else it never ran
             with found.part(marked("证书")):
                 _certificate(home.settings.connection(principal), principal, home, found)
+
+
+def _down_and_stuck(home: Home, wanted: Sequence[HomeProcess], found: HomeStatus) -> Action | None:
+    """Note which do not run and which do not advance; return what starts them."""
+    down = [each.name for each in found.processes if not each.running]
+    found.never_ran = bool(wanted) and not any(each.lock.exists() for each in wanted)
+    start = start_action(home)
+    if down and start is not None:
+        found.add("process_down", marked("没有在运行：{names}"), start, names=join_list(down))
+    elif down:
+        sentence = marked(
+            "没有在运行：{names}；由 systemd 照管的，请启动相应单元（deploy/systemd），否则照原来的办法启动"
+        )
+        found.add("process_down", sentence, names=join_list(down))
+    for each in found.processes:
+        if each.stuck:
+            sentence = marked("{name} 在运行，但 {seconds} 秒没有进展：被暂停，或卡住了；请看它的日志，再重新启动它")
+            found.add("stuck", sentence, name=each.name, seconds=round(each.silent_seconds or 0))
+    return start
 
 
 def _certificate(connection: KafkaConnection, principal: str, home: Home, found: HomeStatus) -> None:

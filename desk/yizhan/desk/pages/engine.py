@@ -51,7 +51,7 @@ def _found(ask: Ask) -> dict[str, Any]:
     status = home_status(home, county, now)
     equipment = county_equipment(home, county, now)
     tables = (
-        (_("程序"), process_rows(ask, status)),
+        (_("程序"), process_rows(status)),
         (_("来件的顺序号"), lane_rows(ask, equipment)),
         (_("排队的"), queue_rows(ask, status, equipment)),
         (_("响铃通道"), channel_rows(ask)),
