@@ -58,7 +58,7 @@ def test_timed_units_run_once_each_time(path: Path) -> None:
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
 def test_units_may_do_little(path: Path) -> None:
     """``systemd-analyze security`` gives each unit less than 2.0 of 10."""
-    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE - 1}", path]
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE - 1}", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-400:] + done.stderr
 
@@ -66,7 +66,7 @@ def test_units_may_do_little(path: Path) -> None:
 @needs_systemd
 def test_systemd_understands_every_unit() -> None:
     """``systemd-analyze verify`` finds nothing to say."""
-    units = [*UNITS, *(path.with_suffix(".timer") for path in TIMED)]
+    units = map(str, [*UNITS, *(path.with_suffix(".timer") for path in TIMED)])
     command = ["systemd-analyze", "verify", "--man=no", *units]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

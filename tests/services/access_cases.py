@@ -7,6 +7,7 @@ GIVEN: dict[str, str] = {
     "broker.apply_declaration": "asks Kafka, and no store of a county",
     "broker.broker_status": "asks Kafka, and no store of a county",
     "broker.plan_revocation": "asks Kafka, and no store of a county",
+    "broker.renew_certificates": "asks Kafka, and no store of a county",
     "broker.revoke_certificate": "asks Kafka, and no store of a county",
     "broker.run_broker": "asks Kafka, and no store of a county",
     "broker.start_broker": "asks Kafka, and no store of a county",

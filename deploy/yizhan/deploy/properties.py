@@ -79,7 +79,7 @@ def server_properties(data: Path, tls: Path, port: int, controller_port: int) ->
 
 def _tls(tls: Path) -> dict[str, str]:
     """Return keys and certificates inline: PEM files need a password, inline PEM does not."""
-    key, cert, ca = (_inline(tls / name) for name in ("key.pem", "cert.pem", "ca.pem"))
+    key, cert, ca = (inline(tls / name) for name in ("key.pem", "cert.pem", "ca.pem"))
     return {
         "ssl.client.auth": "required",
         "ssl.keystore.type": "PEM",
@@ -90,5 +90,6 @@ def _tls(tls: Path) -> dict[str, str]:
     }
 
 
-def _inline(path: Path) -> str:
+def inline(path: Path) -> str:
+    """Return a PEM file as one line of settings."""
     return path.read_text(encoding="ascii").strip().replace("\n", "\\n") + "\\n"

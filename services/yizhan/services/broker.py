@@ -1,4 +1,4 @@
-"""The Kafka of this machine: started, stopped, asked; topics, rights and quotas applied; certificates revoked.
+"""The Kafka of this machine: started, stopped, asked; topics, rights, quotas applied; certificates revoked, renewed.
 
 Rule 1: only the commands that do this import this module: it needs a Kafka client.
 """
@@ -12,6 +12,7 @@ from yizhan.deploy.broker import Broker, Status
 from yizhan.deploy.certificates import BROKER
 from yizhan.deploy.home import apply, bring_up, setup_home
 from yizhan.deploy.rehearsal import ensure_archive
+from yizhan.deploy.renewal import Renewal, renew
 from yizhan.deploy.revocation import Revocation
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import topics
@@ -48,6 +49,15 @@ def broker_status(home: Home) -> Status:
 def apply_declaration(home: Home) -> tuple[str, ...]:
     """Make topics, rights and quotas in the Kafka that the settings name; return what was changed."""
     return apply(home.path, home.settings.connection(topics.ADMIN), _members(home), now=utc_now())
+
+
+def renew_certificates(home: Home, progress: Progress = SILENT, *, supervised: bool = False) -> Renewal:
+    """Renew the certificates that expire soon, and restart Kafka if its own was among them.
+
+    ``supervised``: Kafka is only stopped; whoever supervises it starts it again.
+    """
+    members = _members(home)
+    return renew(home.path, members, now=utc_now(), supervised=supervised, progress=progress.describe)
 
 
 def plan_revocation(home: Home, owner: str) -> Revocation:

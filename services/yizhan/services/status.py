@@ -19,12 +19,13 @@ from yizhan.charter.reader import CharterReader
 from yizhan.consumers.bell.labels import rung_name
 from yizhan.consumers.followups import Obligation
 from yizhan.consumers.view import InboxView
-from yizhan.deploy.certificates import expiry
+from yizhan.deploy.certificates import AUTHORITY
 from yizhan.ledger.mirror import MirrorView
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import Figures, OutboxQuery
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.connection import KafkaConnection
+from yizhan.runtime.tls import expiry
 from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
@@ -227,11 +228,17 @@ def _certificate(connection: KafkaConnection, principal: str, home: Home, found:
         return
     expires = expiry(connection.cert)
     if expires - found.at < CERTIFICATE_LEFT:
-        sentence = marked(
-            "{principal} 的证书于 {expires} 到期，此后连不上 Kafka；驿站的 Kafka 重新启动时换发，"
-            "请取得新文件，再重新启动各进程"
-        )
-        found.add("certificate_expires", sentence, principal=principal, expires=home.local_time(expires))
+        action = None
+        if (home.path / home.settings.tls_dir / AUTHORITY).is_dir():
+            action, sentence = (
+                Action.to("broker.renew"),
+                marked("{principal} 的证书于 {expires} 到期，此后连不上 Kafka"),
+            )
+        else:
+            sentence = marked(
+                "{principal} 的证书于 {expires} 到期，此后连不上 Kafka；请向驿站取得新文件换上，不必重新启动"
+            )
+        found.add("certificate_expires", sentence, action, principal=principal, expires=home.local_time(expires))
     if found.broker_answers and connection.is_denied(topics.CHARTER):
         sentence = marked(
             "Kafka 不给 {principal} 任何权限，收发都停着，已收下的不会丢：证书已被吊销的，请向驿站取得新文件；"

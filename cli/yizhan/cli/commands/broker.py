@@ -1,4 +1,4 @@
-"""``yizhan broker start|run|stop|status|apply|revoke``: a real Kafka on this machine."""
+"""``yizhan broker start|run|stop|status|apply|renew|revoke``: a real Kafka on this machine."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from yizhan.services.broker import (
     apply_declaration,
     broker_status,
     plan_revocation,
+    renew_certificates,
     revoke_certificate,
     run_broker,
     start_broker,
@@ -76,6 +77,34 @@ def apply(as_json: bool) -> None:
         print_json({"changes": changes})
     else:
         tell("\n".join([*changes, _("{count} 处").format(count=len(changes))]))
+
+
+@command.command(
+    "renew",
+    help=marked(
+        "换发 30 天内到期的 Kafka 证书；Kafka 自己的也在其中时，重新启动 Kafka。"
+        "由定时单元每天运行，没有要换的就什么也不做。\n\n"
+        "同一主目录里的进程在下一次连接时自行换用，不必重新启动；在别的机器上的单位，请把新文件交去。"
+        "旧证书到期之前仍然有效。"
+    ),
+)
+@option("--supervised", is_flag=True, help=marked("Kafka 由 systemd 照管：只停下，由它重新启动"))
+@json_option()
+def renew(supervised: bool, as_json: bool) -> None:
+    """Renew certificates."""
+    with progress(_("换发证书")) as bar:
+        found = renew_certificates(current_home(), bar, supervised=supervised)
+    if as_json:
+        print_json({"renewed": found.made, "restarted": found.restarted})
+        return
+    if not found.made:
+        tell(_("没有 30 天内到期的证书"))
+    else:
+        tell(_("已换发：{names}").format(names=join_list(found.made)))
+        sentence = _("在别的机器上运行的单位，请把 {folder} 下它的目录里的三个文件当面或用加密的介质交去，替换旧的")
+        tell(sentence.format(folder="tls"))
+    if found.restarted:
+        tell(_("Kafka 已停下，由照管它的程序重新启动") if supervised else _("Kafka 已重新启动"))
 
 
 @command.command(
