@@ -11,6 +11,7 @@ GIVEN: dict[str, str] = {
     "broker.revoke_certificate": "asks Kafka, and no store of a county",
     "broker.run_broker": "asks Kafka, and no store of a county",
     "broker.start_broker": "asks Kafka, and no store of a county",
+    "broker.strimzi_manifests": "asks nobody, and reads no store of a county",
     "broker.stop_broker": "asks Kafka, and no store of a county",
     "books.people_of": "called by explain_event, which writes the access log",
     "audit_text.finding_note": "words for what find_problems returned",

@@ -6,14 +6,17 @@ Rule 1: only the commands that do this import this module: it needs a Kafka clie
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from yizhan.deploy import revocation
 from yizhan.deploy.broker import Broker, Status
 from yizhan.deploy.certificates import BROKER
+from yizhan.deploy.generations import recorded
 from yizhan.deploy.home import apply, bring_up, setup_home
 from yizhan.deploy.rehearsal import ensure_archive
 from yizhan.deploy.renewal import Renewal, renew
 from yizhan.deploy.revocation import Revocation
+from yizhan.deploy.strimzi import manifests
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import topics
 from yizhan.services.counties import find_county
@@ -58,6 +61,11 @@ def renew_certificates(home: Home, progress: Progress = SILENT, *, supervised: b
     """
     members = _members(home)
     return renew(home.path, members, now=utc_now(), supervised=supervised, progress=progress.describe)
+
+
+def strimzi_manifests(home: Home) -> dict[str, Any]:
+    """Return the declaration as manifests for Strimzi, one list."""
+    return manifests(_members(home), recorded(home.path / "tls"))
 
 
 def plan_revocation(home: Home, owner: str) -> Revocation:

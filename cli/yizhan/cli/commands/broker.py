@@ -1,4 +1,4 @@
-"""``yizhan broker start|run|stop|status|apply|renew|revoke``: a real Kafka on this machine."""
+"""``yizhan broker start|run|stop|status|apply|manifests|renew|revoke``: a real Kafka on this machine."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from yizhan.services.broker import (
     run_broker,
     start_broker,
     stop_broker,
+    strimzi_manifests,
 )
 
 command = Group("broker", help=marked("本机的 Kafka：双向 TLS、按单位授权，只监听本机"))
@@ -77,6 +78,18 @@ def apply(as_json: bool) -> None:
         print_json({"changes": changes})
     else:
         tell("\n".join([*changes, _("{count} 处").format(count=len(changes))]))
+
+
+@command.command(
+    "manifests",
+    help=marked(
+        "按章程打印 Strimzi（Kubernetes 上的 Kafka）的清单：三台 Kafka、主题、用户、权限和配额。\n\n"
+        "一份 JSON，交给 kubectl apply -f - 即可；章程的成员变了，再来一次。"
+    ),
+)
+def manifests() -> None:
+    """Print manifests for Strimzi."""
+    print_json(strimzi_manifests(current_home()))
 
 
 @command.command(
