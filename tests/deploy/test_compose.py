@@ -23,8 +23,10 @@ def test_the_compose_file_fits_the_specification_of_compose() -> None:
     """The JSON Schema of compose-spec, which check-jsonschema ships, accepts it."""
     found = importlib.util.find_spec("check_jsonschema")
     assert found is not None
-    (folder,) = found.submodule_search_locations or ()
-    schema = json.loads((Path(folder) / "builtin_schemas" / "vendor" / "compose-spec.json").read_text("utf-8"))
+    assert found.origin is not None
+    schema = json.loads(
+        (Path(found.origin).parent / "builtin_schemas" / "vendor" / "compose-spec.json").read_text("utf-8")
+    )
     validator = jsonschema.Draft202012Validator(schema)
     assert [error.message for error in validator.iter_errors(DOCUMENT)] == []
     assert not validator.is_valid({**DOCUMENT, "service": {}})

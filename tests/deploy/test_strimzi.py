@@ -58,6 +58,7 @@ def test_a_manifest_with_a_slip_is_refused() -> None:
     """The check finds a field that is misspelt, and a value that is none."""
     validator = jsonschema.Draft202012Validator(closed(CRDS["kinds"]["KafkaUser"]))
     user = next(each for each in of_kind("KafkaUser") if each["spec"].get("quotas"))
+    slip: dict[str, Any]
     for slip in ({"quota": {}}, {"quotas": {"producerByteRate": "fast"}}, {"authentication": {"type": "mtls"}}):
         assert not validator.is_valid({**user, "spec": {**user["spec"], **slip}})
 
