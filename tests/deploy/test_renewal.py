@@ -87,5 +87,5 @@ def test_what_does_not_expire_soon_is_left_as_it_is(tls: Path) -> None:
     """Thirty-one days before its end, nothing is renewed; without a running Kafka nothing is restarted."""
     before = {path: path.read_bytes() for path in tls.rglob("*.pem")}
     found = renew(tls.parent, MEMBERS, now=NOW - timedelta(days=1), supervised=False)
-    assert (found.made, found.restarted) == ((), False)
+    assert (found.made, found.restarted) == ((), ())
     assert {path: path.read_bytes() for path in tls.rglob("*.pem")} == before

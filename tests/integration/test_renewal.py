@@ -44,10 +44,10 @@ def test_an_inbox_outlives_its_certificate_and_kafkas(cluster: Cluster, tmp_path
 
         receives()
         folder, end = shutil.copytree(tls / MINE, tmp_path / "old"), expiry(tls / MINE / "cert.pem")
-        done = renew(cluster.home, SIX, now=now(), supervised=False, broker=cluster.broker)
-        assert (set(done.made), done.restarted) == ({BROKER, MINE}, True)
-        again = renew(cluster.home, SIX, now=now(), supervised=False, broker=cluster.broker)
-        assert (again.made, again.restarted) == ((), False)
+        done = renew(cluster.home, SIX, now=now(), supervised=False)
+        assert (set(done.made), len(done.restarted)) == ({BROKER, MINE}, 1)
+        again = renew(cluster.home, SIX, now=now(), supervised=False)
+        assert (again.made, again.restarted) == ((), ())
         receives()
         until(lambda: now() > end, "the end of the former certificates")
         bootstrap = cluster.broker.bootstrap
