@@ -31,7 +31,8 @@ from yizhan.services.home import Home
 from yizhan.services.process_control import start_processes
 from yizhan.services.processes import home_processes
 from yizhan.services.sample import make_sample
-from yizhan.services.status import STUCK_SECONDS, HomeStatus, Problem, home_status
+from yizhan.services.status import home_status
+from yizhan.services.status_found import STUCK_SECONDS, HomeStatus, Problem
 from yizhan.services.stores import inbox_path, open_outbox, outbox_path
 
 BELL = '[channels.siren]\ncommand = ["true"]\n[rungs]\n' + "".join(
@@ -130,6 +131,16 @@ def test_a_certificate_that_expires_is_a_problem_three_weeks_before(home: Home) 
     found = home_status(Home(home.path), SHOUNING, now=now + timedelta(days=40))
     (only,) = [each for each in found.problems if each.code == "certificate_expires"]
     assert f"{topics.county(SHOUNING)} 的证书" in str(only.sentence)
+    assert only.action == Action.to("broker.renew")
+
+
+def test_the_brokers_certificate_is_looked_at_where_the_broker_is(home: Home) -> None:
+    """Where Kafka is this home's own, its certificate ends like the others, and without it nobody connects."""
+    now = datetime.now(UTC)
+    (home.path / "yizhan.toml").unlink()
+    ensure_certificates(home.path / "tls", ("broker", topics.STATION), now=now, valid_days=10)
+    said = {str(each.sentence) for each in home_status(Home(home.path)).problems if each.code == "certificate_expires"}
+    assert any("broker 的证书" in each for each in said)
 
 
 def test_what_waits_in_an_outbox_is_a_problem_after_a_minute(home: Home) -> None:

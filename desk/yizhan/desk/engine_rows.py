@@ -15,7 +15,8 @@ from yizhan.services.commands import command_of
 from yizhan.services.consoles import list_consoles
 from yizhan.services.equipment import Equipment
 from yizhan.services.labels import KEY_ROLES, KEY_STATES
-from yizhan.services.status import DISK_BYTES, UNSENT_SECONDS, HomeStatus
+from yizhan.services.status import DISK_BYTES, UNSENT_SECONDS
+from yizhan.services.status_found import HomeStatus
 
 _KEY_SOON: Final = timedelta(days=30)
 _KINDS: Final = {

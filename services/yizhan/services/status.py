@@ -10,8 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,16 +18,15 @@ from yizhan.charter.reader import CharterReader
 from yizhan.consumers.bell.labels import rung_name
 from yizhan.consumers.followups import Obligation
 from yizhan.consumers.view import InboxView
-from yizhan.deploy.certificates import AUTHORITY
+from yizhan.deploy.certificates import AUTHORITY, BROKER
 from yizhan.ledger.mirror import MirrorView
 from yizhan.producers.outbox_view import OutboxView
-from yizhan.producers.queries import Figures, OutboxQuery
+from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.tls import expiry
 from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
-from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import Sentence, join_list, marked
 from yizhan.services.bell import bell_path, bell_status, counties_without_bell, rings_nobody
 from yizhan.services.home import Home
@@ -44,6 +42,7 @@ from yizhan.services.processes import (
     silence,
     start_action,
 )
+from yizhan.services.status_found import CountyStatus, HomeStatus, Problem, ProcessStatus
 from yizhan.services.stores import read_inbox, read_outbox
 
 RECENT: Final = timedelta(days=7)
@@ -61,88 +60,8 @@ DISK_BYTES: Final = 2 << 30
 """With less than 1 GiB no attached file is taken any more; this leaves time to act."""
 CERTIFICATE_LEFT: Final = timedelta(days=21)
 """The station renews a certificate in its last thirty days, and somebody has to carry it to the county."""
-STUCK_SECONDS: Final = 30.0
-"""A process says about once a second that its work advances, without Kafka every ten seconds or so; the station asks
-Kafka for that, which may take some seconds more. After a minute of silence its own watchdog ends it."""
 _CLOCK_EVENTS: Final = 5
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that needs a person: ``code`` for programs, ``county`` whose it is, and what can be done."""
-
-    code: str
-    sentence: Sentence
-    county: str | None = None
-    action: Action | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessStatus:
-    """Whether a process that this home has keys for runs, and how many seconds ago it said that its work advances."""
-
-    name: str
-    running: bool
-    silent_seconds: float | None = None
-
-    @property
-    def stuck(self) -> bool:
-        """Whether it runs, and does not advance."""
-        return self.running and self.silent_seconds is not None and self.silent_seconds > STUCK_SECONDS
-
-
-@dataclass(slots=True)
-class CountyStatus:
-    """One county in figures; what could not be read is None."""
-
-    county: str
-    outbox: Figures | None = None
-    refused: int | None = None
-    last_arrival: datetime | None = None
-    ringing: int | None = None
-    gaps: int | None = None
-    aside: int | None = None
-    overdue: int | None = None
-    due_soon: int | None = None
-
-
-@dataclass(slots=True)
-class HomeStatus:
-    """What was found at an instant. ``ledger_final`` is the size that a quorum cosigned."""
-
-    at: datetime
-    broker: str | None = None
-    broker_answers: bool = False
-    processes: list[ProcessStatus] = field(default_factory=list)
-    counties: list[CountyStatus] = field(default_factory=list)
-    charter: str | None = None
-    ledger_size: int | None = None
-    ledger_final: int | None = None
-    disk_free_bytes: int | None = None
-    problems: list[Problem] = field(default_factory=list)
-    never_ran: bool = False
-    """Whether no process of this home was ever started: its keys are all that there is."""
-
-    def add(self, code: str, sentence: str, action: Action | None = None, /, **params: object) -> None:
-        """Note a problem; a parameter ``county`` says whose it is."""
-        county = str(params["county"]) if "county" in params else None
-        self.problems.append(Problem(code, Sentence.of(sentence, **params), county, action))
-
-    @contextlib.contextmanager
-    def part(self, name: str, county: str | None = None) -> Iterator[None]:
-        """Look at one part; that it cannot be read is a problem, and the others are looked at all the same."""
-        try:
-            yield
-        except (YizhanError, OSError) as error:
-            self._unreadable(name, county, error, error.hint if isinstance(error, YizhanError) else None)
-        except Exception as error:  # rule 1; nobody expected it: its traceback is for engineers
-            log.exception("Status: %s", name)
-            self._unreadable(name, county, f"{type(error).__name__}: {error}", None)
-
-    def _unreadable(self, name: str, county: str | None, why: object, action: Action | None) -> None:
-        sentence = Sentence.of(marked("{part}读不出：{why}"), part=Sentence.of(name), why=why)
-        self.problems.append(Problem("unreadable", sentence, county, action))
 
 
 def home_status(
@@ -202,6 +121,9 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
         if found.broker_answers or (home.path / home.settings.tls_dir / principal).is_dir():  # else it never ran
             with found.part(marked("证书")):
                 _certificate(home.settings.connection(principal), principal, home, found)
+    if own and (home.path / home.settings.tls_dir / BROKER).is_dir():
+        with found.part(marked("证书")):
+            _certificate(home.settings.connection(BROKER), BROKER, home, found)
 
 
 def _down_and_stuck(home: Home, wanted: Sequence[HomeProcess], found: HomeStatus) -> Action | None:

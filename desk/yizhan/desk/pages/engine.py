@@ -22,7 +22,8 @@ from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _
 from yizhan.services.commands import command_of
 from yizhan.services.equipment import county_equipment
-from yizhan.services.status import Problem, home_status
+from yizhan.services.status import home_status
+from yizhan.services.status_found import Problem
 
 LOOKERS: Final = frozenset({Role.SYSTEM, Role.DUTY, Role.LIAISON, Role.LEADER})
 
