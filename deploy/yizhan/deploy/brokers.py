@@ -104,10 +104,12 @@ class Brokers:
         Raises :class:`BrokerFailed` where a partition is not on all its brokers: then starting again would stop it.
         """
         lines: list[str] = []
-        for node in self.nodes if alone or len(self.nodes) > 1 else ():
+        several = len(self.nodes) > 1
+        for node in self.nodes if alone or several else ():
             if node.pid() is None or not node.is_outdated():
                 continue
-            self._wait(lambda state: not state.under_replicated, "every partition on all its brokers")
+            if several:
+                self._wait(lambda state: not state.under_replicated, "every partition on all its brokers")
             progress(_("Kafka {node} 换上新的设置").format(node=node.node))
             node.stop()
             if supervised:
@@ -116,7 +118,8 @@ class Brokers:
             else:
                 node.start(progress)
             lines.append(f"broker {node.node}: started again with new settings")
-            self._wait(lambda state: not state.under_replicated, "every partition on all its brokers")
+            if several:
+                self._wait(lambda state: not state.under_replicated, "every partition on all its brokers")
         return tuple(lines)
 
     def stop(self, timeout: float = STOP_SECONDS) -> bool:
