@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.integration.test_inbox import ME, Running, fresh_world, id_of
 from tests.world.cluster import Cluster
 from tests.world.waiting import until
+from yizhan.deploy.broker import Broker
 from yizhan.deploy.certificates import BROKER, ensure_certificates
 from yizhan.deploy.renewal import renew
 from yizhan.runtime.connection import KafkaConnection
@@ -24,6 +26,12 @@ LIFE_SECONDS = 60
 def now() -> datetime:
     """Return the instant."""
     return datetime.now(UTC)
+
+
+def start_again(broker: Broker) -> None:
+    """Start Kafka once it has ended, as systemd does."""
+    until(lambda: broker.pid() is None)
+    broker.launch()
 
 
 def test_an_inbox_outlives_its_certificate_and_kafkas(cluster: Cluster, tmp_path: Path) -> None:
@@ -44,7 +52,10 @@ def test_an_inbox_outlives_its_certificate_and_kafkas(cluster: Cluster, tmp_path
 
         receives()
         folder, end = shutil.copytree(tls / MINE, tmp_path / "old"), expiry(tls / MINE / "cert.pem")
-        done = renew(cluster.home, SIX, now=now(), supervised=False)
+        supervisor = threading.Thread(target=start_again, args=(cluster.broker,))
+        supervisor.start()
+        done = renew(cluster.home, SIX, now=now(), supervised=True)
+        supervisor.join()
         assert (set(done.made), len(done.restarted)) == ({BROKER, MINE}, 1)
         again = renew(cluster.home, SIX, now=now(), supervised=False)
         assert (again.made, again.restarted) == ((), ())
