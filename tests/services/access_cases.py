@@ -224,12 +224,13 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "process_control": ("start_processes", "stop_processes"),
     "processes.ProcessState": ("failed",),
     "processes": (
-        "broker_pid", "desk_port", "has_broker", "home_processes", "is_running", "last_lines", "log_files", "log_path",
-        "new_text", "progress_age", "receiving_stopped", "silence", "start_action", "was_started_by_up",
+        "broker_nodes", "broker_pid", "desk_port", "has_broker", "home_processes", "is_running", "last_lines", "log_files",
+        "log_path", "new_text", "progress_age", "receiving_stopped", "silence", "start_action", "was_started_by_up",
     ),
     "quarantine": ("list_quarantine",),
     "status": ("home_status",),
-    "status.HomeStatus": ("add", "part"),
+    "status_found.HomeStatus": ("add", "part"),
+    "status_found.ProcessStatus": ("stuck",),
     "quarters": ("figures_bytes", "partner_of"),
     "queue": (
         "approve_draft", "last_sent", "queue_content", "queue_draft", "queued", "result_of", "return_draft",
