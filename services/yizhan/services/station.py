@@ -43,9 +43,9 @@ def run_station(home: Home, passphrases: PassphraseSource, part: str = topics.MA
     folder = home.path / STATION
     keys = station_keys(folder / "keys", (home.charters.latest(), home.charter), passphrases)
     connection = home.settings.connection(topics.STATION)
-    lock = WORKER_LOCK if part == topics.MAIN else f"{part}-{WORKER_LOCK}"
-    with shared(folder / lock):  # a second one is a hot standby
-        run_worker(home.settings, connection, station_charters(home, keys, passphrases), keys, folder, part)
+    lock = folder / (WORKER_LOCK if part == topics.MAIN else f"{part}-{WORKER_LOCK}")
+    with shared(lock):  # a second one is a hot standby
+        run_worker(home.settings, connection, station_charters(home, keys, passphrases), keys, lock, part)
 
 
 def list_parts(home: Home) -> list[PartStatus]:
