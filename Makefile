@@ -18,7 +18,7 @@ WORKERS ?= 2
 # Seeds that `make simulate` plays.
 SEEDS ?= 2000
 SPREAD := $(if $(filter-out 0 1,$(WORKERS)),-n $(WORKERS) --dist loadfile --no-loadscope-reorder)
-QUICK := -m "not integration and not exhaustive" --hypothesis-profile=quick
+QUICK := -m "not integration and not exhaustive and not browser" --hypothesis-profile=quick
 
 .PHONY: help setup prerequisites demo test unit lint types imports format coverage vendor bench profile faults year simulate messages pictures dashboards roles requirements clean
 
@@ -60,7 +60,7 @@ bench: prerequisites setup ## measurements beside their references, into bench/r
 profile: prerequisites setup ## where station, outbox and inbox spend their time, into build/profile/
 	$(BIN)/python -m bench.profile
 
-faults: prerequisites setup ## kills, stops and lost disks under load, into faults.json
+faults: prerequisites setup ## the fault matrix: kills, stops, lines, disks, clocks under load, into faults.json
 	$(BIN)/python -m bench.faults
 
 year: prerequisites setup ## a year of two and of six counties in minutes, compared with its table (tests/year)

@@ -19,7 +19,8 @@ TWO = ("331126", "350924")
 def test_a_broker_is_restored_from_a_cold_copy(tmp_path: Path) -> None:
     """Records, committed offsets, access rules and the cluster's id are those of the copy; numbering goes on."""
     topic, group = topics.events("350924"), topics.group(topics.STATION, "rehearsal")
-    broker, _ = bring_up(tmp_path / "home", TWO, now=datetime.now(UTC))
+    brokers, _ = bring_up(tmp_path / "home", TWO, now=datetime.now(UTC))
+    broker = brokers.first
     cluster = Cluster(tmp_path / "home", broker)
     try:
         assert cluster.send("county-350924", topic, b"one", b"two") == [0, 1]

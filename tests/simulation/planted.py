@@ -16,6 +16,7 @@ from tests.simulation.values import Result
 from yizhan.consumers import inbox, receiving
 from yizhan.consumers.bell.ring_store import RingStore
 from yizhan.consumers.inbox import Inbox
+from yizhan.consumers.receipt_sender import ReceiptSender
 from yizhan.ledger import feed
 from yizhan.ledger.log import Log
 from yizhan.producers import epochs, numbering
@@ -26,7 +27,7 @@ from yizhan.producers.publisher import Publisher
 from yizhan.runtime.store import transaction
 from yizhan.schemas import topics
 from yizhan.schemas.keys import SigningPublicKey
-from yizhan.streams import station
+from yizhan.streams import closing_kafka, station
 from yizhan.streams.closing import Period
 from yizhan.streams.closing_kafka import Closer
 from yizhan.streams.followups import Followed, Follower, Tail
@@ -239,16 +240,10 @@ def _interrupted_close_forgotten() -> list[Patch]:
         known.add(event_hash)
         return new
 
-    return [(_closing(), "_hold", hold)]
+    return [(closing_kafka, "_hold", hold)]
 
 
 _HELD: dict[tuple[str, str], set[bytes]] = {}
-
-
-def _closing() -> Any:  # noqa: ANN401
-    from yizhan.streams import closing_kafka  # noqa: PLC0415
-
-    return closing_kafka
 
 
 def _old_copy_of_the_log() -> list[Patch]:
@@ -340,8 +335,6 @@ def _lanes_out_of_order() -> list[Patch]:
 
 def _receipt_lost() -> list[Patch]:
     """A lane counts as receipted before the outbox has the receipt."""
-    from yizhan.consumers.receipt_sender import ReceiptSender  # noqa: PLC0415
-
     real = ReceiptSender._hand_over  # noqa: SLF001
 
     def hand_over(self: Any, receipt: Any, by: Any, note: Any) -> bool:  # noqa: ANN401
