@@ -108,7 +108,7 @@ class OutboxProcess(Process):
         """Begin a session with the broker."""
         self._session.close()
         self._consumer: Any = Consumer(self.world, None)
-        self._admin: Any = Admin()
+        self._admin: Any = Admin(self.world)
         self._reader.begin(self._replies, self._admin, self._consumer)
         self._producer: Any = clients.client(KafkaProducer, CONNECTION, "outbox")
         self._session.callback(self._producer.close)

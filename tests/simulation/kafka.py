@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaConnectionError
+from kafka.structs import OffsetAndMetadata
 
 from yizhan.runtime import clients
+from yizhan.schemas import topics
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -223,12 +225,12 @@ class Consumer:
 
     def poll(self, timeout_ms: float = 0, max_records: int = 500) -> dict[TopicPartition, list[Stored]]:  # noqa: ARG002
         """Return some of the records that wait."""
-        chance, topics = self._world.chance, self._broker.topics
+        chance, stored = self._world.chance, self._broker.topics
         if chance.fault(0.005):
             self._world.say("a connection breaks")
             raise KafkaConnectionError("the connection broke")
         ready = [
-            each for each, place in self._places.items() if each not in self._paused and place < len(topics[each.topic])
+            each for each, place in self._places.items() if each not in self._paused and place < len(stored[each.topic])
         ]
         if not ready or (not chance.calm and chance.happens(0.1)):
             return {}
@@ -238,7 +240,7 @@ class Consumer:
         for each in ready:
             most = max_records if chance.calm else 1 + chance.below(min(max_records, 8))
             place = self._places[each]
-            records = topics[each.topic][place : place + most]
+            records = stored[each.topic][place : place + most]
             max_records -= len(records)
             if records:
                 self._places[each] = place + len(records)
@@ -283,9 +285,9 @@ class Consumer:
         for each, place in offsets.items():
             self._broker.committed[str(self._group), each.topic] = place.offset
 
-    def partitions_for_topic(self, _topic: str) -> set[int]:
-        """Every topic is there."""
-        return {0}
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        """Every topic is there but that of the station's parts: nobody shares the members."""
+        return set() if topic == topics.PARTS else {0}
 
     def close(self, **_options: object) -> None:
         """End."""
@@ -293,6 +295,20 @@ class Consumer:
 
 class Admin:
     """As ``KafkaAdminClient``."""
+
+    def __init__(self, world: World) -> None:
+        """Connect."""
+        self._world = world
+
+    def list_group_offsets(
+        self, groups: Mapping[str, Sequence[TopicPartition]]
+    ) -> dict[str, dict[TopicPartition, OffsetAndMetadata]]:
+        """Return the offsets of groups."""
+        committed = self._world.broker.committed
+        return {
+            group: {each: OffsetAndMetadata(committed.get((group, each.topic), -1), "", -1) for each in partitions}
+            for group, partitions in groups.items()
+        }
 
     def describe_cluster(self) -> dict[str, str]:
         """Name the cluster."""
@@ -318,7 +334,7 @@ def installed(current: Callable[[], World]) -> Iterator[None]:
 
     @contextlib.contextmanager
     def admin(_connection: object, _name: str, **_settings: object) -> Iterator[Admin]:
-        yield Admin()
+        yield Admin(current())
 
     simulated = {"client": client, "consumer": consumer, "admin": admin, "connected": lambda _reader: True}
     for name, each in simulated.items():

@@ -220,7 +220,7 @@ def _told(play: Play) -> list[str]:
 
 def _ticks(play: Play) -> list[str]:
     """Nobody is reminded of what was done before the tick that brings the reminder."""
-    made = [Tick.from_bytes(record.value or b"") for record in play.world.broker.topics[topics.TICKS]]
+    made = [Tick.from_bytes(record.value or b"") for record in play.world.broker.topics[topics.ticks()]]
     steps = list(_steps(play))
     done = {step.obligation: origin for step, origin in steps if step.step in ENDS and origin is not None}
     found = []

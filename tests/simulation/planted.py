@@ -145,7 +145,7 @@ def _table_before_outputs() -> list[Patch]:
             work = await self._sent.get()
             done = work.followed.progress
             work.entered = [
-                (key, value, await self._send(topics.FOLLOWUPS, key, value, 0, None, None))
+                (key, value, await self._send(topics.followups(), key, value, 0, None, None))
                 for key, value in self._table.records(work.followed.changes, done)
             ]
             await self._entered.put(work)

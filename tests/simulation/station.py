@@ -26,9 +26,10 @@ from yizhan.streams.closing_kafka import Closer
 from yizhan.streams.cluster import Cluster
 from yizhan.streams.followups_kafka import Ends, load
 from yizhan.streams.handling import Assignment, Handling, Station
+from yizhan.streams.parts import Share
 from yizhan.streams.pipeline import Pipeline
 
-GROUP = topics.group_prefix(topics.STATION)
+GROUP = topics.part_group()
 _BUFFERED = 8
 
 
@@ -89,8 +90,8 @@ class StationProcess(Process):
     def __init__(self, world: World, members: Sequence[str], loop: Loop) -> None:
         """Name it."""
         super().__init__(world, "station", "station")
-        self._members, self._loop = members, loop
-        self._sources = [*(topics.events(code) for code in members), topics.TICKS]
+        self._share, self._loop = Share.of(members, topics.MAIN, None), loop
+        self._sources = [*self._share.sources, topics.ticks()]
 
     def start(self) -> None:
         """Start the worker's tasks."""
@@ -100,10 +101,10 @@ class StationProcess(Process):
         self._tasks: list[asyncio.Task[None]] = []
         self.memory.callback(self._end_tasks)
         self._stream = Stream()
-        pipeline = Pipeline(self._send, SETTINGS.station_window_events)
+        pipeline = Pipeline(self._send, SETTINGS.station_window_events, topics.followups())
         station = Station(alliance().charters, [alliance().station], CLUSTER, clock)
         self._table = Assignment(
-            lambda: load(Cluster(CONNECTION), station.charters, station.key_at, self._members, CLUSTER),
+            lambda: load(Cluster(CONNECTION), station.charters, station.key_at, self._share, CLUSTER),
             pipeline,
             SETTINGS.station_patience_seconds,
         )
@@ -161,7 +162,7 @@ class StationProcess(Process):
     def tick(self) -> None:
         """Write a tick."""
         made = ticks.make(self.world.clock("station"), self._ends.ask)
-        self._link.send(Send(topics.TICKS, b"tick", made.to_bytes(), ()))
+        self._link.send(Send(topics.ticks(), b"tick", made.to_bytes(), ()))
 
     def step(self) -> None:
         """Read some records, and let the tasks go on."""

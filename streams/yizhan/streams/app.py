@@ -21,7 +21,6 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import faust
@@ -46,12 +45,7 @@ if TYPE_CHECKING:
 
     from yizhan.runtime.connection import KafkaConnection
     from yizhan.runtime.settings import Settings
-<<<<<<< HEAD
-=======
-    from yizhan.schemas.charter import Charters
-    from yizhan.schemas.keys import SigningKey
     from yizhan.streams.parts import Share
->>>>>>> main
 
 log = logging.getLogger(__name__)
 EXIT_FAILED: Final = 70
@@ -109,102 +103,11 @@ async def _ticks(app: faust.App, clock: Callable[[], datetime], every_seconds: f
         await asyncio.sleep(every_seconds)
         tick = await asyncio.get_running_loop().run_in_executor(None, ticks.make, clock, ends.ask)
         try:
-<<<<<<< HEAD
-            await (await app.producer.send(topics.TICKS, b"tick", tick.to_bytes(), 0, None, None))
-=======
-            await (await app.producer.send(topic, b"tick", tick, 0, None, None))
->>>>>>> main
+            await (await app.producer.send(topic, b"tick", tick.to_bytes(), 0, None, None))
         except KafkaError as error:
             log.warning("a tick was not written; the next one makes up for it: %s", error)
 
 
-<<<<<<< HEAD
-=======
-@dataclass(frozen=True, slots=True)
-class _PartitionState:
-    """State that belongs to the partitions last assigned to this worker."""
-
-    follower: Follower
-    waiting: PendingTicks[tuple[Record, EventT[Any]]]
-    """Ticks that wait for their events."""
-    refusals: Refusals[EventT[Any]] = field(default_factory=Refusals)
-
-
-class _Assignment:
-    """Builds the state of the partitions at each assignment."""
-
-    def __init__(self, loading: Callable[[], Loaded], pipeline: Pipeline, patience: float) -> None:
-        self._loading, self._pipeline, self._patience = loading, pipeline, patience
-        self._state: _PartitionState | None = None
-        self._loaded: asyncio.Future[Loaded] | None = None
-        self._assigned = 0
-
-    async def forget(self, *_: object, **__: object) -> None:
-        """Read the table again before the next record: another worker may have changed it.
-
-        Waiting records were not acknowledged: the next owner of the partition reads them. At the first assignment
-        nothing is in progress, and the table is read while Faust still prepares to read.
-        """
-        self._state, self._assigned = None, self._assigned + 1
-        self._loaded = self._load() if self._assigned == 1 else None
-
-    def _load(self) -> asyncio.Future[Loaded]:
-        return asyncio.get_running_loop().run_in_executor(None, self._loading)
-
-    async def state(self) -> _PartitionState:
-        """Return the state, read first if necessary."""
-        if self._state is None:
-            await self._pipeline.wait_until_idle()
-            loaded = await (self._loaded or self._load())
-            self._loaded = None
-            await self._pipeline.reset(loaded)
-            self._state = _PartitionState(loaded.follower, PendingTicks(loaded.handled, self._patience))
-        return self._state
-
-
-class _Handling:
-    """Processes one event of Faust's."""
-
-    def __init__(self, station: Station, pipeline: Pipeline) -> None:
-        self._station, self._pipeline = station, pipeline
-
-    async def take(self, stream: StreamT[Any], event: EventT[Any], state: _PartitionState) -> None:
-        """Handle a record, then everything that may act after it."""
-        record = read(event)
-        if topics.member_of_events(record.topic) is None and record.topic != topics.OBSERVATIONS:
-            state.waiting.hold(ticks.ends(record.value), (record, event))
-        else:
-            if record.topic == topics.OBSERVATIONS:
-                await self._pipeline.send(Work(stream, (event,)), state.follower.learn(record))
-            elif state.follower.covers(record):
-                await self._pipeline.send(Work(stream, (event,)), Followed())
-            else:
-                await self._record(stream, event, record, state)
-            state.waiting.handled(record.topic, record.offset, time.monotonic())
-        for held in state.refusals.due(time.monotonic()):
-            await self._refuse(stream, held)
-        for tick, item in state.waiting.ready(time.monotonic()):
-            await self._pipeline.send(Work(stream, (item,)), state.follower.tick(tick))
-
-    async def _record(self, stream: StreamT[Any], event: EventT[Any], record: Record, state: _PartitionState) -> None:
-        handled = self._station.handle(record, state.follower)
-        if handled.refused is not None and state.refusals.hold(record, event, time.monotonic()):
-            return
-        for held in state.refusals.take(record.topic):
-            await self._refuse(stream, held)
-        work = Work(stream, (event,), record.received)
-        await self._pipeline.start(work, handled.outputs)
-        await self._pipeline.flush()  # an alarm is sent before the table's changes are computed
-        await self._pipeline.send(work, state.follower.follow(record, handled))
-
-    async def _refuse(self, stream: StreamT[Any], held: Held[EventT[Any]]) -> None:
-        log.warning("%s: %d records from offset %d on refused together", held.last.topic, len(held.items), held.first)
-        work = Work(stream, tuple(held.items), held.last.received)
-        await self._pipeline.start(work, self._station.refuse(held.last, held.first).outputs)
-        await self._pipeline.send(work, Followed())
-
-
->>>>>>> main
 def end_process(reason: str) -> None:
     """End the process at once, without cleaning up: the supervisor starts the worker again."""
     log.critical("ending the worker: %s", reason)
@@ -212,26 +115,7 @@ def end_process(reason: str) -> None:
     os._exit(EXIT_FAILED)
 
 
-<<<<<<< HEAD
-def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Path) -> App:
-=======
-def read(event: EventT[Any]) -> Record:
-    """Return the record of a Faust event."""
-    message = event.message
-    headers = message.headers or ()
-    pairs = cast("list[tuple[str, bytes | None]]", list(headers.items() if isinstance(headers, dict) else headers))
-    return Record(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        received=from_milliseconds(round(message.timestamp * 1000)),
-        value=message.value,
-        header_bytes=sum(len(name.encode("utf-8", "replace")) + len(value or b"") for name, value in pairs),
-    )
-
-
 def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Path, group: str) -> App:
->>>>>>> main
     """Configure Faust: nothing is stored on disk, no topic is created, offsets are committed by us."""
     mode.loop.use("uvloop")
     guarded_records.install()

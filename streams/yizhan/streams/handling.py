@@ -144,10 +144,12 @@ class Handling:
     async def take(self, stream: InputStream, event: InputEvent, state: PartitionState) -> None:
         """Handle a record, then everything that may act after it."""
         record = read(event)
-        if record.topic == topics.TICKS:
+        if topics.member_of_events(record.topic) is None and record.topic != topics.OBSERVATIONS:
             state.waiting.hold(ticks.ends(record.value), (record, event))
         else:
-            if state.follower.covers(record):
+            if record.topic == topics.OBSERVATIONS:
+                await self._pipeline.send(Work(stream, (event,)), state.follower.learn(record))
+            elif state.follower.covers(record):
                 await self._pipeline.send(Work(stream, (event,)), Followed())
             else:
                 await self._record(stream, event, record, state)

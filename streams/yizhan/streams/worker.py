@@ -21,12 +21,9 @@ from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import marked
 from yizhan.streams import app as faust_app
 from yizhan.streams.cluster import Cluster, watch
-<<<<<<< HEAD
-from yizhan.streams.handling import Station
-=======
 from yizhan.streams.errors import StationError
+from yizhan.streams.handling import Station
 from yizhan.streams.parts import Share
->>>>>>> main
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
