@@ -18,7 +18,7 @@ WORKERS ?= 2
 SPREAD := $(if $(filter-out 0 1,$(WORKERS)),-n $(WORKERS) --dist loadfile --no-loadscope-reorder)
 QUICK := -m "not integration and not exhaustive" --hypothesis-profile=quick
 
-.PHONY: help setup prerequisites demo test unit lint types imports format coverage vendor bench profile faults year messages pictures roles requirements clean
+.PHONY: help setup prerequisites demo test unit lint types imports format coverage vendor bench profile faults year messages pictures dashboards roles requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ messages: setup ## collect sentences for officers into the catalogues, ready to 
 
 pictures: prerequisites setup ## photograph the desk while the demonstration runs, into docs/pictures/
 	PYTHONPATH=. $(BIN)/python docs/pictures.py
+
+dashboards: setup ## write the dashboards of Grafana from their tables, into deploy/grafana/
+	$(BIN)/python deploy/grafana/make.py
 
 roles: setup ## print who may open which page of the desk into docs/desk-roles.md
 	$(BIN)/python -m yizhan.desk.matrix > docs/desk-roles.md

@@ -68,6 +68,7 @@ def main() -> None:
     """Serve on a port that the system chooses, and print it."""
     config = uvicorn.Config(application(sys.argv[1]), log_level="critical", host="127.0.0.1", port=0)
     listener = config.bind_socket()
+    listener.listen()  # uvicorn would do it a moment later
     print(f"http://127.0.0.1:{listener.getsockname()[1]} : ready", flush=True)
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sees to what pip cannot bring: Python's venv, a Java of 17 or later, Maven; and what only tests need:
 # strace, which injects faults, Go of 1.21 or later, which builds another project's log checker, and Chromium with a
-# Chinese font, which opens the pages of the desk. Without Chromium those tests are skipped, and nothing else is amiss.
+# Chinese font, which opens the pages of the desk, promtool, which tries the alerts, and systemd-analyze, which reads the
+# units. Without one of these three its tests are skipped, and nothing else is amiss.
 # As root on a machine with apt it installs what is missing; else it says which packages to ask for.
 set -euo pipefail
 
@@ -45,6 +46,22 @@ can_install() {
     [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1
 }
 
+# Of Debian's package only this one program: installed, the package would start a Prometheus.
+put_promtool() {
+    local folder
+    folder=$(mktemp -d)
+    (cd "$folder" && apt-get download -qq prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb |
+        tar x ./usr/bin/promtool && install usr/bin/promtool /usr/local/bin/promtool) ||
+        echo "prerequisites: promtool cannot be had here: the tests of alerts that need it are skipped" >&2
+    rm -rf "$folder"
+}
+
+if ! can_install; then
+    command -v promtool >/dev/null 2>&1 ||
+        echo "prerequisites: no promtool (Debian: prometheus): the tests of alerts that need it are skipped" >&2
+    command -v systemd-analyze >/dev/null 2>&1 ||
+        echo "prerequisites: no systemd-analyze (Debian: systemd): the tests of units that need it are skipped" >&2
+fi
 if ! chromium_is_there && ! can_install; then
     echo "prerequisites: no Chromium (Debian: chromium, fonts-noto-cjk): the tests of the desk's pages are skipped" >&2
 fi
@@ -56,8 +73,12 @@ command -v mvn >/dev/null 2>&1 || missing+=(maven)
 command -v strace >/dev/null 2>&1 || missing+=(strace)
 browser=()
 ! chromium_is_there && can_install && browser=(chromium fonts-noto-cjk)
+tools=()
+command -v systemd-analyze >/dev/null 2>&1 || ! can_install || tools+=(systemd)
+promtool_is_missing=
+command -v promtool >/dev/null 2>&1 || ! can_install || promtool_is_missing=yes
 
-if [ ${#missing[@]} -eq 0 ] && [ ${#browser[@]} -eq 0 ]; then
+if [ ${#missing[@]} -eq 0 ] && [ ${#browser[@]} -eq 0 ] && [ ${#tools[@]} -eq 0 ] && [ -z "$promtool_is_missing" ]; then
     exit 0
 fi
 
@@ -67,13 +88,16 @@ if ! can_install; then
     exit 1
 fi
 
-echo "prerequisites: installing ${missing[*]} ${browser[*]}"
+echo "prerequisites: installing ${missing[*]} ${browser[*]} ${tools[*]} ${promtool_is_missing:+promtool}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq || [ ${#missing[@]} -eq 0 ]
 if [ ${#browser[@]} -gt 0 ]; then
     apt-get install -y -qq --no-install-recommends "${browser[@]}" ||
         echo "prerequisites: Chromium cannot be installed here: the tests of the desk's pages are skipped" >&2
 fi
+[ -z "$promtool_is_missing" ] || put_promtool
+[ ${#tools[@]} -eq 0 ] || apt-get install -y -qq --no-install-recommends "${tools[@]}" ||
+    echo "prerequisites: systemd-analyze cannot be installed here: the tests of units that need it are skipped" >&2
 [ ${#missing[@]} -eq 0 ] || apt-get install -y -qq --no-install-recommends "${missing[@]}"
 python_is_ready && java_is_new_enough && command -v mvn >/dev/null 2>&1 &&
     command -v strace >/dev/null 2>&1 || {

@@ -36,5 +36,5 @@ def told(module: str) -> dict[str, Any]:
     done = subprocess.run([sys.executable, "-m", module, "--short"], capture_output=True, check=False, encoding="utf-8")
     assert done.stdout.startswith("{"), done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout)
-    assert done.returncode == 0, found
+    assert done.returncode == 0, done.stderr[-3000:]
     return found

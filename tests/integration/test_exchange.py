@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -12,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka.errors import KafkaTimeoutError
 
 from tests.world.station import FIRE
 from tests.world.waiting import until
 from yizhan.demo.stage import Stage
 from yizhan.deploy.home import bring_up
+from yizhan.producers.file_sender import producer_of
+from yizhan.producers.publisher import CheckedClient
 from yizhan.producers.queries import OutboxQuery, Posting
 from yizhan.schemas.quarters import Quarter
+from yizhan.schemas.topics import QUARANTINE
 
 SHOUNING, QINGYUAN = TWO = ("350924", "331126")
 REPORT: dict[str, Any] = {
@@ -123,3 +128,15 @@ def test_a_broker_that_lost_its_disk_loses_no_event(stage: Stage) -> None:
     order = [item.id for item in stage.inboxes[QINGYUAN].items() if item.id in {before, taken, during}]
     assert order == [before, taken, during]
     assert not [gap for gap in stage.inboxes[QINGYUAN].gaps() if gap.kind == "lost"]
+
+
+def test_nothing_is_sent_to_a_cluster_that_was_not_checked(stage: Stage) -> None:
+    """A producer keeps its records until the cluster that answers is known, and sends them then."""
+    checked = threading.Event()
+    network = partial(CheckedClient, lambda _cluster: checked.is_set())
+    with producer_of(stage.broker.admin_connection(), "test", network) as producer:
+        sent = producer.send(QUARANTINE, b"value", key=b"key", partition=0)
+        with pytest.raises(KafkaTimeoutError):
+            producer.flush(timeout=1)
+        checked.set()
+        assert sent.get(timeout=60).offset >= 0

@@ -14,11 +14,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
 
 from yizhan.producers import metrics
 from yizhan.producers.file_queue import FileQueue, Piece
@@ -114,12 +115,15 @@ class FileSender(WorkerThread):
 
 
 @contextlib.contextmanager
-def producer_of(connection: KafkaConnection, name: str) -> Iterator[KafkaProducer]:
+def producer_of(
+    connection: KafkaConnection, name: str, network: Callable[..., KafkaNetClient] = KafkaNetClient
+) -> Iterator[KafkaProducer]:
     """Create a producer that neither loses nor repeats records, and close it at the end, even if its broker is dead."""
     producer = clients.client(
         KafkaProducer,
         connection,
         name,
+        network=network,
         acks="all",
         enable_idempotence=True,
         linger_ms=0,

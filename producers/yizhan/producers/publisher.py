@@ -16,11 +16,15 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from kafka import KafkaProducer
-from kafka.errors import InvalidRecordError, KafkaError, MessageSizeTooLargeError
+from kafka.errors import InvalidRecordError, KafkaConnectionError, KafkaError, MessageSizeTooLargeError
+from kafka.future import Future
+from kafka.net.compat import KafkaNetClient
 from kafka.producer.future import RecordMetadata
+from kafka.protocol.producer import ProduceRequest
 
 from yizhan.producers import metrics
 from yizhan.producers.dispatch import Dispatch, Outgoing
@@ -105,6 +109,25 @@ def run(
             reader.end()
 
 
+class CheckedClient(KafkaNetClient):  # type: ignore[misc]  # kafka-python ships no types
+    """Connections over which a record is sent only to a broker of a checked cluster (rule 5).
+
+    A producer sends what waits as soon as it is connected again, before it asks which cluster answers.
+    """
+
+    def __init__(self, checked: Callable[[str | None], bool], **settings: object) -> None:
+        super().__init__(**settings)
+        self._checked = checked
+
+    def send(self, node_id: int, request: object, **settings: object) -> Future:
+        """Send a request, in the producer's thread; records that must wait fail, and the producer tries again."""
+        cluster = self._manager.cluster
+        known = not cluster.need_update and self._checked(cluster.cluster_id)
+        if known or not isinstance(request, ProduceRequest):
+            return super().send(node_id, request, **settings)
+        return Future().failure(KafkaConnectionError("it is not known which cluster answers"))
+
+
 class _Publisher:
     """The sending loop."""
 
@@ -135,7 +158,7 @@ class _Publisher:
         while not self._stop.is_set():
             try:
                 self._beat(watchdog)
-                with producer_of(self._connection, _CLIENT) as producer:
+                with producer_of(self._connection, _CLIENT, self._network) as producer:
                     self._session(producer, listener, watchdog)
             except KafkaError as error:
                 self._after_failure(error)
@@ -164,10 +187,15 @@ class _Publisher:
             listener.wait(SETTLE_SECONDS if busy else min(self._settings.outbox_poll_seconds, 0.25))
         self._last_words()
 
+    def _network(self, **settings: object) -> KafkaNetClient:
+        return CheckedClient(self._checked, **settings)
+
+    def _checked(self, cluster: str | None) -> bool:
+        return cluster is None or cluster == self._reader.looked_at
+
     def _stranger(self, producer: KafkaProducer) -> bool:
         """Return whether the producer's broker is of an unchecked cluster; costs nothing."""
-        found = producer._metadata.cluster_id  # noqa: SLF001 -- the client knows, and has no other way to say it
-        return found is not None and str(found) != self._reader.looked_at
+        return not self._checked(producer._metadata.cluster_id)  # noqa: SLF001 -- it has no other way to say it
 
     def _last_words(self) -> None:
         """Wait a moment for events in progress, so that they need not be sent again after the restart."""

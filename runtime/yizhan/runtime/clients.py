@@ -28,13 +28,21 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 record_batches.install()
 
 
-def client(kind: Callable[..., _Client], connection: KafkaConnection, name: str, **settings: Any) -> _Client:  # noqa: ANN401 -- kafka-python's own
+def client(
+    kind: Callable[..., _Client],
+    connection: KafkaConnection,
+    name: str,
+    *,
+    network: Callable[..., KafkaNetClient] = KafkaNetClient,
+    **settings: Any,  # noqa: ANN401 -- kafka-python's own
+) -> _Client:
     """Create a client of kafka-python.
 
     Args:
         kind: ``KafkaProducer``, ``KafkaConsumer`` or ``KafkaAdminClient``.
         connection: how to reach the broker, and as whom.
         name: client id in the broker's logs and quotas.
+        network: makes its connections.
         settings: whatever else the client takes.
 
     Raises:
@@ -42,15 +50,15 @@ def client(kind: Callable[..., _Client], connection: KafkaConnection, name: str,
     """
     made: list[KafkaNetClient] = []
 
-    def network(**configs: object) -> KafkaNetClient:
-        made.append(KafkaNetClient(**configs))
+    def remembered(**configs: object) -> KafkaNetClient:
+        made.append(network(**configs))
         return made[-1]
 
     try:
         return kind(
             **connection.kafka_python(),
             client_id=name,
-            kafka_client=network,
+            kafka_client=remembered,
             **{"bootstrap_timeout_ms": _ANSWER_MS, "reconnect_backoff_max_ms": _RECONNECT_MS, **settings},
         )
     except BaseException:
