@@ -110,7 +110,7 @@ def exchange(home: Path, versions: dict[str, Version], reference: str) -> None:
         assert came() == [("alarm", "")]
         officer = ("--county", receiver, "--name", "李四", "--badge", "654321")
         versions[receiver].run(home, "inbox", "ack", event, *officer)
-        query = "SELECT stage FROM receipts JOIN events USING (seq) WHERE id = ? AND stage = 'acknowledged'"
+        query = "SELECT stage FROM receipts JOIN events USING (seq) WHERE events.id = ? AND stage = 'acknowledged'"
         until(partial(rows, outbox, query, event), f"the acknowledgement of {event}")
 
 
