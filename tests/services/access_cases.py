@@ -102,8 +102,10 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "books": ("book_lines", "export_book", "read_books"),
     "charter": ("public_folder", "published", "reader_folder", "role_keys", "roles_folder"),
     "charter_ceremony": (
-        "draft_first", "draft_next", "draft_status", "open_draft", "publish_draft", "sign_draft",
+        "draft_first", "draft_next", "draft_status", "open_draft", "publish_draft", "read_request", "sign_draft",
     ),
+    "charter_joining": ("join_county", "join_station"),
+    "charter_joining.Joining": ("finished",),
     "charter_reading": (
         "charter_reader", "charter_terms", "charter_versions", "headers_of_county", "headers_of_file",
         "replay_policy", "verify_charter",
