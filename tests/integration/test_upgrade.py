@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -133,18 +134,19 @@ def test_each_side_may_be_upgraded_before_the_other(home: Path, former: Version,
     """With the former station and with today's: alarms, acknowledgements and digests pass between both versions."""
     counties = {SHOUNING: TODAY, QINGYUAN: former}
 
-    def start(stack: ExitStack, version: Version, ready: str, *words: str) -> Callable[[], str]:
-        log = tmp_path / "-".join(words)
+    def process(version: Version, ready: str, *words: str) -> AbstractContextManager[object]:
         command = [*YIZHAN, "--home", str(home), *words]
-        stack.enter_context(running(command, log, ready, version.env))
-        return partial(log.read_text, "utf-8")
+        return running(command, tmp_path / "-".join(words), ready, version.env)
 
+    of_counties = [
+        process(version, ": ready", kind, "run", "--county", county)
+        for county, version in counties.items()
+        for kind in ("outbox", "inbox")
+    ]
     with ExitStack() as stack:
-        for county, version in counties.items():
-            for kind in ("outbox", "inbox"):
-                start(stack, version, ": ready", kind, "run", "--county", county)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(stack.enter_context, of_counties))
         for number, station in enumerate((former, TODAY)):
-            with ExitStack() as one:
-                start(one, station, STATION_READY, "station", "run")
+            with process(station, STATION_READY, "station", "run"):
                 exchange(home, counties, f"接-{number}")
                 close(home, station, counties[SHOUNING], f"情-{number}")
