@@ -29,7 +29,7 @@ from bench.harness import say
 from tests.world.processes import YIZHAN
 from yizhan.charter.archive import Archive
 from yizhan.charter.reader import CharterReader
-from yizhan.deploy.broker import Broker
+from yizhan.deploy.brokers import Brokers
 from yizhan.deploy.home import bring_up
 from yizhan.producers.drafts import Draft, parse_draft
 from yizhan.producers.outbox import Outbox
@@ -176,7 +176,7 @@ class World:
     """A home with broker, station, ledger, and each county's publisher, inbox and cosigner."""
 
     home: Path
-    broker: Broker
+    broker: Brokers
     supervisor: Supervisor
     load: Load
 
@@ -259,7 +259,7 @@ class World:
 
     def lose_disk(self) -> None:
         """Delete the data of the stopped broker."""
-        shutil.rmtree(self.broker.folder / "data")
+        shutil.rmtree(self.broker.first.data)
 
     def start_broker(self) -> None:
         """Start the broker, with its topics and rules applied."""
@@ -276,7 +276,7 @@ def world(rate: float = PER_SECOND) -> Iterator[World]:
     say(f"bringing up broker, station and two counties in {home}")
     with contextlib.ExitStack() as stack:
         stack.callback(_clear, home)
-        stack.callback(Broker(home).stop, 0)
+        stack.callback(Brokers(home).stop, 0)
         make_sample(home, TWO, datetime.now(UTC))
         supervisor = stack.enter_context(Supervisor(home / "logs"))
         broker, _ = bring_up(home, TWO, now=datetime.now(UTC), progress=say)

@@ -29,7 +29,7 @@ from yizhan.demo.desks import OpenDesk, open_desks
 from yizhan.demo.play import Day
 from yizhan.demo.scenario import QINGYUAN, SHOUNING, unheard
 from yizhan.demo.stage import Stage, exclusive_home
-from yizhan.deploy.broker import Broker
+from yizhan.deploy.brokers import Brokers
 from yizhan.desk.accounts.authority import Operator
 from yizhan.desk.accounts.model import Role
 from yizhan.desk.accounts.sample import PASSWORD
@@ -190,7 +190,7 @@ def main() -> int:
                 problems = photograph_all(stage, console)
             finally:
                 stage.end()
-                Broker(home).stop()
+                Brokers(home).stop()
     for each in problems:
         print(each, file=sys.stderr)
     return 1 if problems else 0

@@ -17,7 +17,7 @@ from yizhan.demo.account import Account
 from yizhan.demo.ending import SIGNALS, Stopped, cleaning_up
 from yizhan.demo.play import Day
 from yizhan.demo.stage import MARKER, Stage, exclusive_home
-from yizhan.deploy.broker import Broker
+from yizhan.deploy.brokers import Brokers
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.outbox import Outbox
 from yizhan.runtime.process import Supervisor
@@ -90,7 +90,7 @@ def test_one_demonstration_a_folder(tmp_path: Path) -> None:
 def day(tmp_path: Path) -> Iterator[Day]:
     """A day whose stage has books, but nothing that carries anything."""
     charter = make_sample(tmp_path, TWO, datetime.now(UTC))
-    stage = Stage(tmp_path, TWO, charter, Supervisor(tmp_path / "logs"), Settings.load(tmp_path), Broker(tmp_path))
+    stage = Stage(tmp_path, TWO, charter, Supervisor(tmp_path / "logs"), Settings.load(tmp_path), Brokers(tmp_path))
     charters = AdoptedCharters([charter])
     for county in TWO:
         folder = tmp_path / "counties" / county

@@ -41,8 +41,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     The first run on a machine fetches Kafka's jars (about 30 s).
     """
     home = tmp_path_factory.mktemp("cluster")
-    broker, _ = bring_up(home, SIX, now=datetime.now(UTC))
+    brokers, _ = bring_up(home, SIX, now=datetime.now(UTC))
     try:
-        yield Cluster(home, broker)
+        yield Cluster(home, brokers.first)
     finally:
-        broker.stop(0)  # its data go too
+        brokers.stop(0)  # its data go too

@@ -31,7 +31,8 @@ QINGYUAN, SHOUNING = TWO = ("331126", "350924")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A broker in the home of two counties."""
     home = make_home(tmp_path_factory.mktemp("backup") / "home")
-    made, _ = bring_up(home, TWO, now=datetime.now(UTC))
+    brokers, _ = bring_up(home, TWO, now=datetime.now(UTC))
+    made = brokers.first
     try:
         yield made
     finally:

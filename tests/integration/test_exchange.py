@@ -116,7 +116,7 @@ def test_a_broker_that_lost_its_disk_loses_no_event(stage: Stage) -> None:
     until(lambda: posting(stage, taken).state == "sent", "the broker")
 
     stage.broker.stop()
-    shutil.rmtree(stage.broker.folder / "data")
+    shutil.rmtree(stage.broker.first.data)
     during = publish(stage, FIRE, "接-4")
     stage.broker, _ = bring_up(Path(stage.home), TWO, now=datetime.now(UTC))
     stage.supervisor.start("station", stage.command("station", "run"))

@@ -94,7 +94,7 @@ def _forge(stage: Stage, event: str) -> None:
     leaves = [merkle.leaf_hash(chunk)]
     other = write_record(merkle.root(leaves), 0, leaves, chunk)
     swapped = other[:4] + bytes.fromhex(attachment["sealed"]["root"]) + other[36:]
-    broker = Cluster(stage.home, stage.broker)
+    broker = Cluster(stage.home, stage.broker.first)
     broker.send(topics.county(SHOUNING), topics.attachments(SHOUNING), b"", b"YZC1", other, swapped)
 
 
@@ -107,7 +107,7 @@ def test_what_the_broker_lost_is_asked_for_and_sent_again(stage: Stage, tmp_path
     outbox = stage.outboxes[SHOUNING]
     until(lambda: all(row.sent == row.chunks for row in outbox.files()), "the broker to have it")
     topic = TopicPartition(topics.attachments(SHOUNING), 0)
-    with Cluster(stage.home, stage.broker).admin() as admin:
+    with Cluster(stage.home, stage.broker.first).admin() as admin:
         admin.delete_records({topic: -1})
     stage.supervisor.start(f"inbox-{QINGYUAN}", stage.command("inbox", "run", "--county", QINGYUAN, "--json"))
     until(lambda: outbox.files() == (), "庆元 to say that it has it")
@@ -121,7 +121,7 @@ def test_what_the_broker_lost_is_asked_for_and_sent_again(stage: Stage, tmp_path
 def test_a_broker_without_the_topic_is_named_and_the_event_goes_without_its_file(stage: Stage, tmp_path: Path) -> None:
     """The desk reads what is missing and what to do; the file goes as soon as the topic is there."""
     outbox, topic = stage.outboxes[SHOUNING], topics.attachments(SHOUNING)
-    with Cluster(stage.home, stage.broker).admin() as admin:
+    with Cluster(stage.home, stage.broker.first).admin() as admin:
         admin.delete_topics([topic])
     photo = tmp_path / "现场.jpg"
     photo.write_bytes(JPEG + os.urandom(1000))
@@ -143,7 +143,7 @@ def test_a_county_that_left_does_not_keep_back_the_files_of_others(stage: Stage,
     photo.write_bytes(JPEG + os.urandom(MIB))
     gone = ResourcePattern(ResourceType.TOPIC, topics.attachments(CANGNAN))
     stage.supervisor.stop(f"inbox-{QINGYUAN}")
-    with Cluster(stage.home, stage.broker).admin() as admin:
+    with Cluster(stage.home, stage.broker.first).admin() as admin:
         everything = ACLFilter(None, "*", ACLOperation.ANY, ACLPermissionType.ANY, gone)
         rules, _ = admin.describe_acls(everything)
         ours = [each for each in rules if topics.county(QINGYUAN) in each.principal]

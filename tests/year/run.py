@@ -21,7 +21,7 @@ from tests.year.events import BEIJING
 from tests.year.play import Year
 from tests.year.predicted import Step, predict
 from yizhan.bulletin.figures import canonical
-from yizhan.deploy.broker import Broker
+from yizhan.deploy.brokers import Brokers
 from yizhan.deploy.home import bring_up
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics
@@ -55,7 +55,7 @@ def ground(members: Sequence[str]) -> Iterator[tuple[Path, Charter]]:
         with running(words, home / "station.log", STATION_READY, STATION, apart=True):
             yield home, charter
     finally:
-        Broker(home).stop(0)  # also one that was just starting when it was interrupted; its data go too
+        Brokers(home).stop(0)  # also one that was just starting when it was interrupted; its data go too
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -27,7 +27,7 @@ from yizhan.demo.desks import desk_lines, open_desks
 from yizhan.demo.ending import Stopped, cleaning_up
 from yizhan.demo.play import Day
 from yizhan.demo.stage import Stage, exclusive_home
-from yizhan.deploy.broker import Broker
+from yizhan.deploy.brokers import Brokers
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.quarters import Quarter
@@ -37,7 +37,7 @@ DEFAULT_HOME: Final = "demo-run"
 SUMMARY: Final = "summary.json"
 
 
-def _run(counties: str, keep: bool, as_json: bool) -> None:
+def _run(counties: str, nodes: str, keep: bool, as_json: bool) -> None:
     """Play the day; raise ``click.exceptions.Exit(1)`` if something did not happen."""
     given = click.get_current_context().find_root().params.get("home")
     home = Path(given or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser().absolute()
@@ -51,12 +51,13 @@ def _run(counties: str, keep: bool, as_json: bool) -> None:
             for stage in stages:
                 stage.end()
         finally:
-            Broker(home).stop()  # also one that was only about to be a stage's
+            Brokers(home).stop()  # also one that was only about to be a stage's
 
     try:
         with exclusive_home(home, console.print), cleaning_up(clean):
             console.print(_("建立示例联盟（示例，非真实名单）：密钥、章程、Kafka、驿站、各县收发"))
-            stage = Stage.build(home, SIX if counties == "6" else TWO, lambda words: console.print(f"  {words}"))
+            members = SIX if counties == "6" else TWO
+            stage = Stage.build(home, members, lambda words: console.print(f"  {words}"), int(nodes))
             stages.append(stage)
             figures, problems = _play(stage, console, desks=keep)
             (home / SUMMARY).write_text(json.dumps(figures, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
@@ -125,6 +126,12 @@ command = Command(
             type=OneOf(["6", "2"]),
             default="6",
             help=marked("示例联盟六县，或真正签约的两县（默认 6）"),
+        ),
+        Option(
+            ["--nodes"],
+            type=OneOf(["1", "3"]),
+            default="1",
+            help=marked("一个 Kafka，或互为备份的三个（默认 1）"),
         ),
         Option(
             ["--keep"],

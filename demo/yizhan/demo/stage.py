@@ -24,7 +24,7 @@ from typing import Any, Final, TypeVar
 
 from yizhan.consumers.inbox import Inbox
 from yizhan.demo import phones
-from yizhan.deploy.broker import Broker
+from yizhan.deploy.brokers import Brokers
 from yizhan.deploy.home import bring_up
 from yizhan.ledger.checkpoint_store import FILE as HEADS
 from yizhan.ledger.checkpoint_store import CheckpointStore
@@ -67,7 +67,7 @@ def exclusive_home(home: Path, progress: Callable[[str], None]) -> Iterator[None
         raise ServiceError(sentence, home=home, pid=pid)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with exclusive(marker, _("在演示")):
-        if Broker(home).status().running:
+        if Brokers(home).pid() is not None:
             sentence = marked("{home} 里还有 Kafka 在运行；请先运行 yizhan --home {home} broker stop")
             raise ServiceError(sentence, home=home)
         earlier = [each for each in home.iterdir() if each != marker]
@@ -101,18 +101,18 @@ class Stage:
     charter: Charter
     supervisor: Supervisor
     settings: Settings
-    broker: Broker
+    broker: Brokers
     outboxes: dict[str, Outbox] = field(default_factory=dict)
     inboxes: dict[str, Inbox] = field(default_factory=dict)
 
     @classmethod
-    def build(cls, home: Path, members: Sequence[str], progress: Callable[[str], None]) -> Stage:
-        """Make keys and charter, start the broker, in a home that is ``exclusive_home``. Raises as its parts do."""
+    def build(cls, home: Path, members: Sequence[str], progress: Callable[[str], None], nodes: int = 1) -> Stage:
+        """Make keys and charter, start the brokers, in a home that is ``exclusive_home``. Raises as its parts do."""
         charter = make_sample(home, members, datetime.now(UTC))
         write_samples(home, members, utc_now())
         for county in members:
             phones.install(home, county)
-        broker, _changes = bring_up(home, members, now=datetime.now(UTC), progress=progress)
+        broker, _changes = bring_up(home, members, now=datetime.now(UTC), progress=progress, nodes=nodes)
         supervisor = Supervisor(home / "logs")
         return cls(home, tuple(members), charter, supervisor, Settings.load(home), broker)
 

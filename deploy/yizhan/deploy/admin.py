@@ -7,7 +7,7 @@ Rule 4: everyone may do what the declaration says and nothing else; groups only 
 Rule 5: rules and quotas are those of the certificate in force (:mod:`yizhan.deploy.generations`). A revoked one, and
         that of a county that left, still connects: it has no rule, and a quota that lets it hold up nobody.
 
-The one file of this folder that imports Kafka.
+Beside it only :mod:`yizhan.deploy.replication` imports Kafka.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from kafka.admin import (
 from kafka.errors import KafkaError, SecurityDisabledError, for_code
 from kafka.protocol.admin import AlterClientQuotasRequest, DescribeClientQuotasRequest
 
+from yizhan.deploy import replication
 from yizhan.deploy.errors import ApplyFailed
 from yizhan.deploy.generations import Generations, common_name, latest, parse_common_name
 from yizhan.runtime import clients
@@ -52,18 +53,25 @@ Rule = tuple[str, str, str, str]
 """An access rule: principal, operation, kind of resource with its pattern, name."""
 
 
-def apply(connection: KafkaConnection, members: Sequence[str], generations: Generations = _FIRST) -> tuple[str, ...]:
+def apply(
+    connection: KafkaConnection,
+    members: Sequence[str],
+    generations: Generations = _FIRST,
+    *,
+    internal: bool = False,
+) -> tuple[str, ...]:
     """Apply the declaration of topics, access rules and quotas; return the changes, one line each.
 
     ``connection`` must be the administrator's. ``generations`` are those recorded; later ones that the
-    broker has are kept. Raises :class:`ApplyFailed` when the broker refuses,
+    broker has are kept. ``internal``: replicate Kafka's own topics too, as is right where the cluster is ours alone.
+    Raises :class:`ApplyFailed` when the broker refuses,
     and ``ValueError`` as :func:`yizhan.schemas.topics.declare` does.
     """
     declared = topics.declare(members)
-    with _client(connection) as client:
+    with connected(connection) as client:
         current = latest(generations, _generations(client))
         return (
-            *_apply_topics(client, declared),
+            *_apply_topics(client, declared, internal=internal),
             *_apply_rules(client, frozenset(rules(declared, current))),
             *_apply_quotas(client, topics.quotas(members), current),
         )
@@ -85,7 +93,7 @@ def rules(declared: Sequence[topics.Topic], generations: Generations = _FIRST) -
 
 def generations_found(connection: KafkaConnection) -> dict[str, int]:
     """Return the latest generation of each principal that the broker has a rule or a quota for."""
-    with _client(connection) as client:
+    with connected(connection) as client:
         return _generations(client)
 
 
@@ -94,7 +102,7 @@ def generations_with_rights(connection: KafkaConnection, principal: str) -> froz
 
     Raises :class:`ApplyFailed`, also when the broker has no access rules at all.
     """
-    with _client(connection) as client:
+    with connected(connection) as client:
         try:
             found = map(parse_common_name, {rule[0] for rule in _rules_found(client)})
         except SecurityDisabledError:
@@ -102,24 +110,25 @@ def generations_with_rights(connection: KafkaConnection, principal: str) -> froz
         return frozenset(each[1] for each in found if each is not None and each[0] == principal)
 
 
-def answers(connection: KafkaConnection, seconds: float = 5.0) -> bool:
-    """Return whether a broker answers a real request within ``seconds``."""
+def answers(connection: KafkaConnection, seconds: float = 5.0, *, node: int | None = None) -> bool:
+    """Return whether a broker answers a real request within ``seconds``, and the node is one of its cluster."""
     try:
-        with _client(connection, seconds) as client:
-            return bool(client.describe_cluster()["brokers"])
+        with connected(connection, seconds) as client:
+            found = client.describe_cluster()["brokers"]
+            return bool(found) if node is None else any(each["broker_id"] == node for each in found)
     except ApplyFailed:
         return False
 
 
 def cluster_id(connection: KafkaConnection) -> str:
     """Return the cluster's id. Raises :class:`ApplyFailed` when nobody answers."""
-    with _client(connection) as client:
+    with connected(connection) as client:
         return str(client.describe_cluster()["cluster_id"])
 
 
 @contextlib.contextmanager
-def _client(connection: KafkaConnection, seconds: float = 15.0) -> Iterator[KafkaAdminClient]:
-    """Connect; failures become our own errors."""
+def connected(connection: KafkaConnection, seconds: float = 15.0) -> Iterator[KafkaAdminClient]:
+    """Connect an administrator's client; failures become our own errors."""
     try:
         with clients.admin(connection, "yizhan-admin", bootstrap_timeout_ms=int(seconds * 1000)) as client:
             yield client
@@ -130,10 +139,16 @@ def _client(connection: KafkaConnection, seconds: float = 15.0) -> Iterator[Kafk
         ) from error
 
 
-def _apply_topics(client: KafkaAdminClient, declared: Sequence[topics.Topic]) -> list[str]:
+def _apply_topics(client: KafkaAdminClient, declared: Sequence[topics.Topic], *, internal: bool) -> list[str]:
+    brokers = sorted(each["broker_id"] for each in client.describe_cluster()["brokers"])
+    replicas = replication.replicas_for(brokers)
     present = set(client.list_topics())
     missing = {
-        topic.name: {"num_partitions": topic.partitions, "configs": topic.config()}
+        topic.name: {
+            "num_partitions": topic.partitions,
+            "replication_factor": replicas,
+            "configs": topic.config() | replication.settings_for(replicas),
+        }
         for topic in declared
         if topic.name not in present
     }
@@ -141,7 +156,14 @@ def _apply_topics(client: KafkaAdminClient, declared: Sequence[topics.Topic]) ->
         client.create_topics(missing, wait_for_metadata=True)
     lines = [f"topic {name}: made" for name in missing]
     existing = {topic.name: topic for topic in declared if topic.name in present}
-    return lines + (_apply_settings(client, existing) if existing else [])
+    if existing:
+        lines += _apply_settings(client, existing)
+    if replicas < replication.REPLICAS:
+        return lines
+    names = [topic.name for topic in declared] + [name for name in sorted(present) if internal and name[:2] == "__"]
+    raised = replication.raise_replicas(client, names, brokers)
+    others = replication.ask_in_sync_of_others(client, brokers) if internal else []
+    return lines + raised + replication.ask_in_sync(client, names) + others
 
 
 def _apply_settings(client: KafkaAdminClient, existing: dict[str, topics.Topic]) -> list[str]:

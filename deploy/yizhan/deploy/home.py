@@ -1,4 +1,4 @@
-"""Sets up a home folder: certificates, the broker, and the settings to reach it.
+"""Sets up a home folder: certificates, the brokers, and the settings to reach it.
 
 Rule 1: every step can be repeated; a completed step changes nothing.
 Rule 2: of ``yizhan.toml`` only the line ``bootstrap_servers`` is written here.
@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from yizhan.deploy import admin, generations
-from yizhan.deploy.broker import Broker
+from yizhan.deploy.brokers import Brokers
 from yizhan.deploy.certificates import AUTHORITY, BROKER, ensure_certificates
 from yizhan.deploy.jars import Progress
 from yizhan.deploy.rehearsal import ensure_archive
@@ -21,17 +21,21 @@ from yizhan.runtime.settings import FILE_NAME
 from yizhan.schemas import topics
 
 
-def setup_home(home: Path, members: Sequence[str], *, now: datetime) -> tuple[str, ...]:
+def setup_home(home: Path, members: Sequence[str], *, now: datetime, nodes: int | None = None) -> tuple[str, ...]:
     """Create the home folder's certificates and ``yizhan.toml``; return the principals with new certificates.
 
-    ``members`` are six-digit codes, ``now`` is aware. Starts nothing. Raises ``ValueError`` as
-    :func:`yizhan.schemas.topics.declare` does, and ``OSError`` when the folder cannot be written.
+    ``members`` are six-digit codes, ``now`` is aware, ``nodes`` is how many brokers the home is to have (None: as many
+    as it has). Starts nothing. Raises ``ValueError`` as :func:`yizhan.schemas.topics.declare` does, ``OSError`` when
+    the folder cannot be written, and as :meth:`Brokers.grow` does.
     """
     principals = (BROKER, *topics.principals(members))
     for folder in (home, home / "tls"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = ensure_certificates(home / "tls", principals, now=now)
-    _write_bootstrap(home / FILE_NAME, Broker(home).bootstrap)
+    brokers = Brokers(home)
+    if nodes is not None:
+        brokers.grow(nodes)
+    _write_bootstrap(home / FILE_NAME, brokers.bootstrap)
     return made
 
 
@@ -42,29 +46,34 @@ def bring_up(
     now: datetime,
     progress: Progress = lambda _: None,
     cache: Path | None = None,
-) -> tuple[Broker, tuple[str, ...]]:
-    """Set up the home, start its broker and apply the declaration; return the broker and the changes.
+    nodes: int | None = None,
+) -> tuple[Brokers, tuple[str, ...]]:
+    """Set up the home, start its brokers and apply the declaration; return the brokers and the changes.
 
-    Raises as :func:`setup_home`, :meth:`Broker.start` and :func:`admin.apply` do.
+    Raises as :func:`setup_home`, :meth:`Brokers.start`, :func:`admin.apply` and :meth:`Brokers.renew` do.
     """
-    setup_home(home, members, now=now)
-    broker = Broker(home, cache=cache)
-    if broker.pid() is None:
+    setup_home(home, members, now=now, nodes=nodes)
+    brokers = Brokers(home, cache=cache)
+    if any(each.pid() is None for each in brokers.nodes):
         ensure_archive(cache, progress)
-    broker.start(progress)
-    return broker, apply(home, broker.admin_connection(), members, now=now)
+    brokers.start(progress)
+    changes = apply(home, brokers.admin_connection(), members, now=now, internal=True)
+    return brokers, (*changes, *brokers.renew(progress))
 
 
-def apply(home: Path, connection: KafkaConnection, members: Sequence[str], *, now: datetime) -> tuple[str, ...]:
+def apply(
+    home: Path, connection: KafkaConnection, members: Sequence[str], *, now: datetime, internal: bool = False
+) -> tuple[str, ...]:
     """Apply the declaration to a broker, for the certificates in force; return the changes.
 
     Where the broker has a later generation than this home recorded, the home was restored from an old copy: it takes
-    that over, and makes the certificates that it lacks. Raises as :func:`setup_home` and :func:`admin.apply` do.
+    that over, and makes the certificates that it lacks. ``internal`` and what it raises: as of :func:`admin.apply`,
+    and as :func:`setup_home`.
     """
     tls = home / "tls"
     if generations.record(tls, admin.generations_found(connection)) and (tls / AUTHORITY).exists():
         ensure_certificates(tls, topics.principals(members), now=now)
-    return admin.apply(connection, members, generations.recorded(tls))
+    return admin.apply(connection, members, generations.recorded(tls), internal=internal)
 
 
 def _write_bootstrap(path: Path, bootstrap: str) -> None:

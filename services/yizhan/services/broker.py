@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from yizhan.deploy import revocation
-from yizhan.deploy.broker import Broker, Status
+from yizhan.deploy.broker import Status
+from yizhan.deploy.brokers import Brokers
 from yizhan.deploy.certificates import BROKER
 from yizhan.deploy.home import apply, bring_up, setup_home
 from yizhan.deploy.rehearsal import ensure_archive
@@ -20,29 +21,36 @@ from yizhan.services.home import Home
 from yizhan.services.progress import SILENT, Progress
 
 
-def start_broker(home: Home, progress: Progress = SILENT) -> tuple[Status, tuple[str, ...]]:
-    """Start Kafka and apply the declaration; return its status and what was changed. Again changes nothing."""
-    broker, changes = bring_up(home.path, _members(home), now=utc_now(), progress=progress.describe)
-    return broker.status(), changes
+def start_broker(
+    home: Home, progress: Progress = SILENT, nodes: int | None = None
+) -> tuple[tuple[Status, ...], tuple[str, ...]]:
+    """Start Kafka and apply the declaration; return the status of each broker and what was changed.
+
+    Again changes nothing. ``nodes`` is how many brokers the home is to have: None for as many as it has. Where it has
+    fewer, it grows while they run.
+    """
+    brokers, changes = bring_up(home.path, _members(home), now=utc_now(), progress=progress.describe, nodes=nodes)
+    return brokers.status(), changes
 
 
-def run_broker(home: Home, report: Callable[[str], None]) -> None:
-    """Become the broker; return only if one is running already. ``report`` takes what is done before."""
+def run_broker(home: Home, report: Callable[[str], None], node: int = 1) -> None:
+    """Become one of the brokers; return only if it runs already. ``report`` takes what is done before."""
     setup_home(home.path, _members(home), now=utc_now())
-    broker = Broker(home.path)
+    broker = Brokers(home.path).node(node)
     if broker.pid() is None:
         ensure_archive(progress=report)
     broker.run(report)
 
 
-def stop_broker(home: Home) -> bool:
-    """Stop Kafka; return whether it was running."""
-    return Broker(home.path).stop()
+def stop_broker(home: Home, node: int | None = None) -> bool:
+    """Stop Kafka, or one of its brokers; return whether it was running."""
+    brokers = Brokers(home.path)
+    return brokers.stop() if node is None else brokers.node(node).stop()
 
 
-def broker_status(home: Home) -> Status:
-    """Return whether Kafka runs, its address and its log."""
-    return Broker(home.path).status()
+def broker_status(home: Home) -> tuple[Status, ...]:
+    """Return of each broker whether it runs, its address and its log."""
+    return Brokers(home.path).status()
 
 
 def apply_declaration(home: Home) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from yizhan.services.processes import (
     HomeProcess,
     ProcessState,
     State,
-    broker_pid,
+    broker_nodes,
     has_broker,
     home_processes,
     is_running,
@@ -94,8 +94,9 @@ def start_processes(
         for each in wanted:  # one may have ended while another was waited for
             if not found[each.name].failed and not is_running(each):
                 say(_failed(home, each.name, "ended"))
-        if BROKER in found and broker_pid(home) is None:
-            say(_failed(home, BROKER, "ended"))
+        for name, node in broker_nodes(home).items():
+            if name in found and node.pid() is None:
+                say(_failed(home, name, "ended"))
     return tuple(found.values())
 
 
@@ -116,7 +117,7 @@ def stop_processes(home: Home, observe: Observe) -> tuple[ProcessState, ...]:
             for name in _end(home, [path.stem for path in (home.path / RUN_FOLDER).glob("*.pid")]):
                 say(ProcessState(name, "stopped", log_path(home, name)))
     names = [each.name for each in home_processes(home) if is_running(each)]
-    for name in [*names, BROKER] if broker_pid(home) is not None else names:
+    for name in [*names, *(name for name, each in broker_nodes(home).items() if each.pid() is not None)]:
         say(ProcessState(name, "running", log_path(home, name)))
     return tuple(found.values())
 
@@ -187,21 +188,16 @@ def _require_broker(home: Home, first: HomeProcess, started: list[str], say: Obs
             sentence = marked("连不上 Kafka（{where}），没有启动任何进程；请先启动它，或改正 yizhan.toml 里的地址")
             raise ServiceError(sentence, where=home.settings.bootstrap_servers)
         return
-    log = log_path(home, BROKER)
-    if broker_pid(home) is not None:
-        say(ProcessState(BROKER, "running", log))
-        return
-    started.append(BROKER)
-    start_broker(home, progress)
-    broker = _broker(home)
-    ours = broker.is_child()  # else another command has started it meanwhile
-    if ours and (pid := broker.pid()) is not None:
-        _record(home, BROKER).remember(pid)
-    say(ProcessState(BROKER, "started" if ours else "running", log))
-
-
-def _broker(home: Home) -> Detached:
-    return Detached(home.path / BROKER / "pid")
+    ran = {name for name, node in broker_nodes(home).items() if node.pid() is not None}
+    missing = [name for name in broker_nodes(home) if name not in ran]
+    if missing:
+        started += missing
+        start_broker(home, progress)
+    for name, node in broker_nodes(home).items():
+        ours = name not in ran and node.is_child()  # else another command has started it meanwhile
+        if ours and (pid := node.pid()) is not None:
+            _record(home, name).remember(pid)
+        say(ProcessState(name, "started" if ours else "running", log_path(home, name)))
 
 
 def _wait_ready(home: Home, process: HomeProcess, deadline: float) -> ProcessState:
@@ -244,7 +240,8 @@ def _end(home: Home, names: Sequence[str]) -> Iterator[str]:
 
 def _end_one(home: Home, name: str) -> bool:
     ran = _record(home, name).stop(STOP_SECONDS)
-    if name == BROKER and not ran and (broker := _broker(home)).is_child():  # its start was interrupted
-        ran = broker.stop(STOP_SECONDS)
+    node = broker_nodes(home).get(name)
+    if node is not None and not ran and node.is_child():  # its start was interrupted
+        ran = node.stop(STOP_SECONDS)
     _begin(home, name).unlink(missing_ok=True)
     return ran

@@ -7,13 +7,14 @@ Rule 2: nothing here needs a Kafka client; starting and ending: ``process_contro
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from yizhan.consumers.view import LOCK as READER_LOCK
+from yizhan.deploy.errors import DeployError
+from yizhan.deploy.ports import Ports, ports_file, read_ports
 from yizhan.ledger.log import LOCK as LEDGER_LOCK
 from yizhan.ledger.mirror import FILE as COSIGNER_FILE
 from yizhan.producers.outbox_view import LOCK as PUBLISHER_LOCK
@@ -102,10 +103,9 @@ def has_broker(home: Home) -> bool:
     """Return whether the broker of the settings is this home's own, or would be: with a station, and none named."""
     if "bootstrap_servers" not in home.settings.model_fields_set:
         return _has_key(home.path / STATION)
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        port = json.loads((home.path / BROKER / "ports.json").read_text())["broker"]
-        return home.settings.bootstrap_servers == f"127.0.0.1:{port}"
-    return False
+    own = {f"127.0.0.1:{each.broker}" for each in _ports(home).values()}
+    named = home.settings.bootstrap_servers.split(",")
+    return bool(own) and {each.strip() for each in named} <= own
 
 
 def desk_port(home: Home, county: str) -> int:
@@ -147,19 +147,33 @@ def start_action(home: Home) -> Action | None:
     return Action.to("home.start") if by_up else None
 
 
+def broker_nodes(home: Home) -> dict[str, Detached]:
+    """Return the brokers of this home, by the name of the process."""
+    names = [BROKER if number == 1 else f"{BROKER}-{number}" for number in _ports(home) or (1,)]
+    return {name: Detached(home.path / name / "pid") for name in names}
+
+
 def broker_pid(home: Home) -> int | None:
-    """Return the process id of the broker of this home; None where it does not run."""
-    return Detached(home.path / BROKER / "pid").pid()
+    """Return the process id of a broker of this home that runs; None where none does."""
+    return next(filter(None, (each.pid() for each in broker_nodes(home).values())), None)
+
+
+def _ports(home: Home) -> dict[int, Ports]:
+    with contextlib.suppress(OSError, DeployError):
+        return read_ports(ports_file(home.path))
+    return {}
 
 
 def log_path(home: Home, name: str) -> Path:
     """Return where a process that was started in the background writes."""
-    return home.path / BROKER / "broker.log" if name == BROKER else home.path / "logs" / f"{name}.log"
+    if name.partition("-")[0] == BROKER:
+        return home.path / name / "broker.log"
+    return home.path / "logs" / f"{name}.log"
 
 
 def log_files(home: Home, name: str | None = None) -> dict[str, Path]:
     """Return the logs that are there, or one of them, by the name of the process (``NotFound``)."""
-    names = [BROKER, *(each.name for each in home_processes(home))]
+    names = [*broker_nodes(home), *(each.name for each in home_processes(home))]
     found = {each: path for each in names if (path := log_path(home, each)).is_file()}
     if name is None:
         return found

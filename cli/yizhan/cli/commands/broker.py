@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from yizhan.cli.asking import require_yes
-from yizhan.cli.click_options import Group, json_option, option
+from yizhan.cli.click_options import Group, OneOf, json_option, option
 from yizhan.cli.context import current_home
-from yizhan.cli.output import fields_of, print_json, print_pairs, say, tell
+from yizhan.cli.output import fields_of, print_json, print_pairs, print_table, say, tell
 from yizhan.cli.screen import progress
 from yizhan.deploy.broker import Status
 from yizhan.schemas.i18n import _, join_list, marked
@@ -24,43 +24,52 @@ from yizhan.services.broker import (
 command = Group("broker", help=marked("本机的 Kafka：双向 TLS、按单位授权，只监听本机"))
 
 
-@command.command("start", help=marked("启动 Kafka，按章程建立主题、权限和配额；已启动则只核对一遍"))
+@command.command(
+    "start",
+    help=marked(
+        "启动 Kafka，按章程建立主题、权限和配额；已启动则只核对一遍。\n\n"
+        "--nodes 3 启动三个，坏掉一个照常收发；原来只有一个的，边运行边扩成三个，记录一条不少。不写就是原有的个数。"
+    ),
+)
+@option("--nodes", type=OneOf(["1", "3"]), help=marked("Kafka 的个数；只能增加"))
 @json_option()
-def start(as_json: bool) -> None:
+def start(nodes: str | None, as_json: bool) -> None:
     """Start it, and apply the declaration."""
     with progress(_("启动 Kafka")) as bar:
-        found, changes = start_broker(current_home(), bar)
+        found, changes = start_broker(current_home(), bar, None if nodes is None else int(nodes))
     _show(found, as_json=as_json, changes=changes)
 
 
 @command.command(
     "run", help=marked("在前台运行 Kafka，供 systemd 使用；主题和权限由 yizhan broker start 或 apply 建立")
 )
-def run() -> None:
-    """Become the broker."""
-    run_broker(current_home(), say)
+@option("--node", type=click.IntRange(1), default=1, help=marked("三个之中的第几个（默认 1）"))
+def run(node: int) -> None:
+    """Become a broker."""
+    run_broker(current_home(), say, node)
     say(_("Kafka 已在运行"))
 
 
 @command.command("stop", help=marked("停止 Kafka；数据留着"))
+@option("--node", type=click.IntRange(1), help=marked("只停三个之中的第几个"))
 @json_option()
-def stop(as_json: bool) -> None:
+def stop(node: int | None, as_json: bool) -> None:
     """Stop it."""
     with progress(_("停止 Kafka")):
-        stopped = stop_broker(current_home())
+        stopped = stop_broker(current_home(), node)
     if as_json:
         print_json({"stopped": stopped})
     else:
         tell(_("Kafka 已停止") if stopped else _("Kafka 本来就没有运行"))
 
 
-@command.command("status", help=marked("显示 Kafka 是否在运行、地址和日志；没有运行时退出码为 1"))
+@command.command("status", help=marked("显示 Kafka 是否在运行、地址和日志；有一个没有运行时退出码为 1"))
 @json_option()
 def status(as_json: bool) -> None:
     """Show whether it runs."""
     found = broker_status(current_home())
     _show(found, as_json=as_json)
-    if not found.running:
+    if not all(each.running for each in found):
         raise click.exceptions.Exit(1)
 
 
@@ -122,18 +131,32 @@ def revoke(owner: str, yes: bool, as_json: bool) -> None:
     tell(sentence.format(folder=f"tls/{planned.principal}"))
 
 
-def _show(found: Status, *, as_json: bool, changes: tuple[str, ...] | None = None) -> None:
+def _show(found: tuple[Status, ...], *, as_json: bool, changes: tuple[str, ...] | None = None) -> None:
+    first = found[0]
+    bootstrap = ",".join(each.bootstrap for each in found if each.bootstrap is not None) or None
     if as_json:
-        document = {**fields_of(found, "running pid bootstrap cluster_id"), "log": str(found.log)}
+        document = {
+            "running": all(each.running for each in found),
+            **fields_of(first, "pid"),
+            "bootstrap": bootstrap,
+            "cluster_id": first.cluster_id,
+            "log": str(first.log),
+            "nodes": [{**fields_of(each, "node running pid bootstrap"), "log": str(each.log)} for each in found],
+        }
         print_json(document if changes is None else document | {"changes": changes})
         return
+    running = _("{running}/{all} 在运行").format(running=sum(each.running for each in found), all=len(found))
+    alone = _("运行中") if first.running else _("没有运行")
     print_pairs(
         [
-            (_("状态"), _("运行中") if found.running else _("没有运行")),
-            (_("进程号"), found.pid),
-            (_("地址"), found.bootstrap),
-            (_("集群号"), found.cluster_id),
-            (_("日志"), found.log),
+            (_("状态"), alone if len(found) == 1 else running),
+            (_("进程号"), first.pid if len(found) == 1 else None),
+            (_("地址"), first.bootstrap if len(found) == 1 else None),
+            (_("集群号"), first.cluster_id),
+            (_("日志"), first.log if len(found) == 1 else None),
             (_("改动"), None if changes is None else _("{count} 处").format(count=len(changes))),
         ]
     )
+    if len(found) > 1:
+        rows = [(each.node, each.pid or _("没有运行"), each.bootstrap, each.log) for each in found]
+        print_table(["Kafka", _("进程号"), _("地址"), _("日志")], rows, "")
