@@ -2,8 +2,8 @@
 
 Rule 1: everything goes in but what is named here: a file that is new in a later version is not forgotten.
 Rule 2: drafts before the outbox, so that a draft which is sent meanwhile is in both, and the outbox knows it; the inbox
-        before the outbox that sends its receipts; the outbox before its files; statements before the checkpoint, so
-        that a copy of a ledger that runs never goes on by itself.
+        before the outbox that sends its receipts; the outbox before its files; what the log has published before the
+        statements, and these before the checkpoint, so that a copy of a ledger that runs never goes on by itself.
 Rule 3: what is only made for a running process (locks, sockets, pids, logs of processes) is no data.
 """
 
@@ -20,6 +20,7 @@ from yizhan.consumers.bell.consoles import FILE as CONSOLES_FILE
 from yizhan.consumers.view import LOCK as READER_LOCK
 from yizhan.ledger.checkpoint_store import FILE as CHECKPOINT_FILE
 from yizhan.ledger.log import PUBLIC as LOG_FOLDER
+from yizhan.ledger.log_source import CHECKPOINT, FINAL
 from yizhan.ledger.mirror import FILE as COSIGNER_FILE
 from yizhan.ledger.statements import FILE as STATEMENTS_FILE
 from yizhan.producers.draft_store import FILE as DRAFTS_FILE
@@ -41,7 +42,7 @@ STORE_SUFFIX: Final = ".sqlite3"
 _CLOSING_FILE: Final = "closing.sqlite3"
 _TLS: Final = "tls"
 _KEY_FOLDERS: Final = frozenset({"keys", "roles", _TLS})
-_KEPT_FOLDERS: Final = frozenset({CHARTER, "public", OUTBOX_FILE + FILES_SUFFIX, *_KEY_FOLDERS})
+_KEPT_FOLDERS: Final = frozenset({CHARTER, "public", LOG_FOLDER, OUTBOX_FILE + FILES_SUFFIX, *_KEY_FOLDERS})
 """Their files are added where they are missing, and never replaced: each name has one content."""
 _LEFT_OUT: Final[dict[str, Why]] = {
     SEARCH_FILE: "rebuilt",
@@ -53,7 +54,8 @@ _LEFT_OUT: Final[dict[str, Why]] = {
 _NO_DATA: Final = (".lock", READER_LOCK, PUBLISHER_LOCK, ".head", ".nudge", ".stopped", ".part", *SIDE_FILES)
 _ORDER: Final = (
     CHARTER, "public", DRAFTS_FILE, UPLOADS_FOLDER, DESK_FILE, TEXTS_FILE, INBOX_FILE, OUTBOX_FILE,
-    OUTBOX_FILE + FILES_SUFFIX, STATEMENTS_FILE, CHECKPOINT_FILE, COSIGNER_FILE, "", ACCESS_FILE, *sorted(_KEY_FOLDERS),
+    OUTBOX_FILE + FILES_SUFFIX, LOG_FOLDER, STATEMENTS_FILE, CHECKPOINT_FILE, COSIGNER_FILE, "", ACCESS_FILE,
+    *sorted(_KEY_FOLDERS),
 )  # fmt: skip
 """By a part of the path; "" stands for all others."""
 _SETTINGS: Final = (".toml", ".json", ".geojson")
@@ -86,6 +88,8 @@ def list_files(
     paths = _settings(home)
     for folder in scope_folders(home, scope, code):
         paths += _walk(home, home.path / folder, left, keys=keys)
+    if scope != "county":  # of the log itself what it has published: the rest is made again, and compared with that
+        paths += [home.path / LEDGER_FOLDER / LOG_FOLDER / name for name in (CHECKPOINT, FINAL)]
     found = [each for path in paths if (each := _planned(home, path)) is not None]
     if scope != "county" and any(home.path.glob("broker*")):
         left |= {path.name: "broker_runs" for path in home.path.glob("broker*") if path.is_dir()}
