@@ -311,11 +311,13 @@ def _terms(reader: CharterReader, owners: Sequence[str], member: NewMember | Non
     alliance["pairs"] = sorted([*alliance.get("pairs", ()), *(sorted((new[0], each)) for each in member.pairs)])
     # One that is set explicitly stays, unless it would be less than a majority now.
     least = majority(len(alliance["members"]))
-    thresholds = {
-        name: None if before is None else max(before, least)
-        for name, before in (("root_threshold", base.root_threshold), ("targets_threshold", base.targets_threshold))
-    }
-    return texts.write(replace(base, files={**base.files, ALLIANCE: strictjson.dumps(alliance)}, **thresholds))
+    after = replace(
+        base,
+        files={**base.files, ALLIANCE: strictjson.dumps(alliance)},
+        root_threshold=base.root_threshold and max(base.root_threshold, least),
+        targets_threshold=base.targets_threshold and max(base.targets_threshold, least),
+    )
+    return texts.write(after)
 
 
 def _share(home: Home, stick: Path) -> None:
