@@ -93,21 +93,33 @@ class Brokers:
         self._wait(lambda state: state.brokers >= everybody and state.controllers >= everybody, "all brokers to join")
         return self.status()
 
-    def renew(self, progress: Progress = lambda _: None) -> tuple[str, ...]:
-        """Start those again, one after the other, that run with outdated settings; one line each. One alone goes on.
+    def renew(
+        self, progress: Progress = lambda _: None, *, alone: bool = False, supervised: bool = False
+    ) -> tuple[str, ...]:
+        """Start those again, one after the other, that run with outdated settings; one line each.
+
+        One alone goes on, unless ``alone``: nothing moves while it starts. ``supervised``: they are only stopped, and
+        whoever supervises them starts them.
 
         Raises :class:`BrokerFailed` where a partition is not on all its brokers: then starting again would stop it.
         """
         lines: list[str] = []
-        for node in self.nodes if len(self.nodes) > 1 else ():
+        several = len(self.nodes) > 1
+        for node in self.nodes if alone or several else ():
             if node.pid() is None or not node.is_outdated():
                 continue
-            self._wait(lambda state: not state.under_replicated, "every partition on all its brokers")
+            if several:
+                self._wait(lambda state: not state.under_replicated, "every partition on all its brokers")
             progress(_("Kafka {node} 换上新的设置").format(node=node.node))
             node.stop()
-            node.start(progress)
+            if supervised:
+                _wait_for_supervisor(node)
+                node.wait_ready()
+            else:
+                node.start(progress)
             lines.append(f"broker {node.node}: started again with new settings")
-            self._wait(lambda state: not state.under_replicated, "every partition on all its brokers")
+            if several:
+                self._wait(lambda state: not state.under_replicated, "every partition on all its brokers")
         return tuple(lines)
 
     def stop(self, timeout: float = STOP_SECONDS) -> bool:
@@ -141,3 +153,11 @@ class Brokers:
         raise BrokerFailed(
             f"expected {what} within {_JOIN_SECONDS:.0f} s; the cluster says {found}; see the logs of the brokers"
         )
+
+
+def _wait_for_supervisor(node: Broker) -> None:
+    deadline = time.monotonic() + _JOIN_SECONDS
+    while node.pid() is None:
+        if time.monotonic() > deadline:
+            raise BrokerFailed(f"broker {node.node}: expected its supervisor to start it again; start it")
+        time.sleep(_LOOK_SECONDS)

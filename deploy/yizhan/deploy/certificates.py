@@ -53,7 +53,7 @@ def ensure_certificates(
     principals: Sequence[str],
     *,
     now: datetime,
-    valid_days: int = CERTIFICATE_DAYS,
+    valid_days: float = CERTIFICATE_DAYS,
     hosts: Sequence[str] = _LOOPBACK,
 ) -> tuple[str, ...]:
     """Create the authority and every principal's key and certificate that are missing or expire soon.
@@ -135,11 +135,6 @@ def _private_key(path: Path) -> ec.EllipticCurvePrivateKey:
     return key
 
 
-def expiry(cert: Path) -> datetime:
-    """Return when a certificate expires. Raises ``OSError`` or ``ValueError`` for a file that is none."""
-    return x509.load_pem_x509_certificate(cert.read_bytes()).not_valid_after_utc
-
-
 def _require_own(tls: Path, principals: Sequence[str]) -> None:
     """Raise where an office keeps what the station gave it: a new authority would replace its key."""
     if not (tls / AUTHORITY / "cert.pem").exists() and any((tls / each / "ca.pem").exists() for each in principals):
@@ -172,7 +167,7 @@ def _issue(
     subject: str,
     authority: _Authority,
     now: datetime,
-    days: int,
+    days: float,
     hosts: Sequence[str],
 ) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
@@ -187,7 +182,7 @@ def _signed(
     subject: str,
     authority: _Authority,
     now: datetime,
-    days: int,
+    days: float,
     hosts: Sequence[str] = (),
 ) -> x509.Certificate:
     """Sign a principal's certificate."""
@@ -212,7 +207,7 @@ def _builder(
     issuer: x509.Name,
     public: ec.EllipticCurvePublicKey,
     now: datetime,
-    days: int,
+    days: float,
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()

@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "bell.init": "bell init --county {county}",
     "bell.status": "bell status --county {county}",
     "bell.test": "bell test --county {county}",
+    "broker.renew": "broker renew",
     "broker.start": "broker start",
     "bulletin.choose_partner": "bulletin make {label} --county {county} --with …",
     "bulletin.edit": "bulletin edit {label} --county {county} --with {partner}",

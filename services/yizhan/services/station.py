@@ -40,7 +40,7 @@ def run_station(home: Home, passphrases: PassphraseSource) -> None:
     keys = station_keys(folder / "keys", (home.charters.latest(), home.charter), passphrases)
     connection = home.settings.connection(topics.STATION)
     with shared(folder / WORKER_LOCK):  # a second one is a hot standby
-        run_worker(home.settings, connection, station_charters(home, keys, passphrases), keys, folder)
+        run_worker(home.settings, connection, station_charters(home, keys, passphrases), keys, folder / WORKER_LOCK)
 
 
 class TopicOutlet:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from prometheus_client import REGISTRY
 
 from yizhan.runtime.clock import utc_now
+from yizhan.runtime.heartbeat import Heartbeat
 from yizhan.runtime.metrics import serve, watch_gauge
+from yizhan.runtime.supervision import tell_connected, tell_stopping
 from yizhan.runtime.watchdog import Watchdog
 from yizhan.schemas import topics
 from yizhan.streams import app as faust_app
@@ -34,8 +36,16 @@ def written_topics(members: Sequence[str]) -> list[str]:
     return [*own, topics.QUARANTINE, topics.AUDIT, topics.FOLLOWUPS, topics.TICKS]
 
 
+async def _assigned(*_arguments: object, **_named: object) -> None:
+    tell_connected()
+
+
+async def _ending(*_arguments: object, **_named: object) -> None:
+    tell_stopping()
+
+
 def run_station(
-    settings: Settings, connection: KafkaConnection, charters: Charters, keys: Sequence[SigningKey], folder: Path
+    settings: Settings, connection: KafkaConnection, charters: Charters, keys: Sequence[SigningKey], lock: Path
 ) -> None:
     """Serve every member's events topic until SIGTERM, then end the process with status 0.
 
@@ -44,7 +54,7 @@ def run_station(
         connection: as the principal ``station``.
         charters: adopted versions; refreshed while running.
         keys: postmark keys.
-        folder: the station's own, for Faust's files.
+        lock: held by the caller, in the station's folder, where Faust's files are too.
 
     Raises:
         StationError: no broker answers, or a topic is missing.
@@ -62,9 +72,12 @@ def run_station(
         raise
     station = faust_app.Station(charters, keys, cluster_id, utc_now)
     station.key_at(utc_now())
-    watchdog = Watchdog(settings.watchdog_seconds).start()
+    watchdog = Watchdog(settings.watchdog_seconds, heart=Heartbeat(lock)).start()
     watch_gauge(watchdog, REGISTRY)
-    app = faust_app.build(station, connection, settings, members=members, data_folder=folder / "faust", opened=cluster)
+    data = lock.with_name("faust")
+    app = faust_app.build(station, connection, settings, members=members, data_folder=data, opened=cluster)
+    app.on_partitions_assigned.connect(_assigned)
+    app.on_before_shutdown.connect(_ending)
     threading.Thread(
         target=watch,
         args=(connection, sources),
