@@ -67,6 +67,7 @@ def accepted(output: str) -> set[str]:
     return {each["id"] for each in json.loads(output)["accepted"]}
 
 
+@pytest.mark.timeout(600)
 def test_both_counties_are_restored_while_the_station_works(broker: Broker, tmp_path: Path) -> None:
     """Copied while events flow, lost, restored: the partner has every event once, and no number comes twice."""
     home, safe = broker.folder.parent, tmp_path / "safe"

@@ -129,7 +129,7 @@ def close(home: Path, station: Version, sender: Version, reference: str) -> None
     until(partial(rows, inbox, "SELECT 1 FROM items WHERE id = ? AND state = 'quiet'", event), f"{event} by digest")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_each_side_may_be_upgraded_before_the_other(home: Path, former: Version, tmp_path: Path) -> None:
     """With the former station and with today's: alarms, acknowledgements and digests pass between both versions."""
     counties = {SHOUNING: TODAY, QINGYUAN: former}
