@@ -91,9 +91,14 @@ class Broker:
         self.console = self.folder / "console.log"
 
     @property
+    def ports(self) -> Ports:
+        """Its own ports, chosen on first use."""
+        return self._ports()[self.node]
+
+    @property
     def address(self) -> str:
         """``127.0.0.1:port`` of this node; the port is chosen on first use."""
-        return f"127.0.0.1:{self._ports()[self.node].broker}"
+        return f"127.0.0.1:{self.ports.broker}"
 
     @property
     def bootstrap(self) -> str:
@@ -229,8 +234,8 @@ class Broker:
         ports, controllers = self._ports(), tuple[str, ...]()
         if self.dynamic:
             controllers = tuple(f"127.0.0.1:{each.controller}" for each in ports.values())
-        place, own = Place(self.node, len(ports), controllers), ports[self.node]
-        return server_properties(self.data, self._tls / "broker", own.broker, own.controller, place)
+        place = Place(self.node, len(ports), controllers)
+        return server_properties(self.data, self._tls / "broker", self.ports.broker, self.ports.controller, place)
 
     def wait_ready(self, timeout: float = READY_SECONDS) -> None:
         """Wait until it answers, and is one of the cluster's. Raises :class:`BrokerFailed`."""
@@ -267,8 +272,7 @@ class Broker:
         return choose_ports(self._ports_file, self.node)
 
     def _check_ports(self) -> None:
-        own = self._ports()[self.node]
-        for port in (own.broker, own.controller):
+        for port in (self.ports.broker, self.ports.controller):
             if not is_free(port):
                 raise BrokerFailed(
                     f"port {port} is taken by another process: stop that one, or change "
