@@ -16,7 +16,7 @@ PYTEST ?=
 # Processes that run tests at the same time; 1 runs them in one, as a debugger needs it.
 WORKERS ?= 2
 SPREAD := $(if $(filter-out 0 1,$(WORKERS)),-n $(WORKERS) --dist loadfile --no-loadscope-reorder)
-QUICK := -m "not integration and not exhaustive" --hypothesis-profile=quick
+QUICK := -m "not integration and not exhaustive and not browser" --hypothesis-profile=quick
 
 .PHONY: help setup prerequisites demo test unit lint types imports format coverage vendor bench profile faults year messages pictures dashboards roles requirements clean
 

@@ -54,7 +54,7 @@ LATIN_ALLOWED = frozenset(
         "Chromium", "GeoJSON", "GiB", "JSON", "Kafka", "Lines", "Maven", "MiB", "MultiPolygon", "Numbers", "Office",
         "OpenDocument", "Restricted", "SQLite", "Schema", "Test", "Word", "alert", "apply", "auditor", "bell", "chmod",
         "circle", "code", "command", "console", "county", "csv", "demo", "destruction", "draft", "excel", "false",
-        "feature", "final",
+        "OpenSSL", "feature", "final",
         "firms", "grade", "hash", "id", "import", "incidents", "info", "install", "jar", "json", "kind", "lanes",
         "late", "ledger", "logs", "md", "monthly", "msgType", "name", "office", "onset", "parameter", "pip", "polygon",
         "properties", "public", "references", "ringing", "roles", "root", "rungs", "scope", "severity", "stage",

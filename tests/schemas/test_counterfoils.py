@@ -7,10 +7,11 @@ import pytest
 from tests.world.simulator import World
 from yizhan.schemas.counterfoils import counterfoil_of, verify_counterfoil
 from yizhan.schemas.dsse import pae
-from yizhan.schemas.envelope import CONTENT_TYPE, parse_envelope
+from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.errors import Malformed, Refused
 from yizhan.schemas.header import Header
 from yizhan.schemas.keys import SigningPublicKey
+from yizhan.schemas.suites import SUITE_1
 
 WORLD = World()
 
@@ -59,6 +60,6 @@ def test_kids_rise_as_those_of_an_envelope_must(order: tuple[int, int]) -> None:
     kids = [cut[begin : begin + 32], cut[begin + 32 : begin + 64]]
     head = cut[4:begin] + kids[order[0]] + kids[order[1]]
     sealed = cut[-(32 + 2 + 64) : -(2 + 64)]
-    signature = WORLD.counties["350924"].signing.sign(pae(CONTENT_TYPE, head + sealed))
+    signature = WORLD.counties["350924"].signing.sign(pae(SUITE_1.content_type, head + sealed))
     with pytest.raises(Malformed):
         verify_counterfoil(cut[:4] + head + sealed + (64).to_bytes(2, "big") + signature, key_of)

@@ -31,6 +31,7 @@ from yizhan.schemas.errors import (
     Unopenable,
     YizhanError,
 )
+from yizhan.schemas.suites import SUITE_1
 
 USUAL = settings().max_examples
 """Examples of a test that does not say how many; fewer in ``make unit``."""
@@ -200,7 +201,7 @@ def test_the_frame_is_exact(world: World, change: dict[str, object], error: type
     if "signature" not in change:
         letter = letter.signed_by(world.counties[SENDER].signing)
     with pytest.raises(error):
-        parse_envelope(letter.data())
+        parse_envelope(letter.data(), SUITE_1)
 
 
 def test_recipients_stand_in_one_order(world: World) -> None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from yizhan.schemas import strictjson
 from yizhan.schemas.dsse import pae
-from yizhan.schemas.envelope import CONTENT_TYPE, pad, parse_envelope
+from yizhan.schemas.envelope import pad, parse_envelope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,7 +105,7 @@ class Letter:
     @property
     def signed(self) -> bytes:
         """What the signature is over."""
-        return pae(CONTENT_TYPE, self.head + hashlib.sha256(self.sealed).digest())
+        return pae("application/vnd.yizhan.envelope.v1", self.head + hashlib.sha256(self.sealed).digest())
 
     def signed_by(self, key: SigningKey) -> Self:
         """Sign as it stands, with any key."""

@@ -1,4 +1,4 @@
-"""The envelope, suite 1, byte for byte (specification, "Envelope").
+"""The envelope, byte for byte (specification, "Envelope"); what its suites compute: :mod:`yizhan.schemas.suites`.
 
     head     = "YZE1" | suite u8 | header_len u32 | header | n u8 | n x kid[32]
     sealed   = n x ( wrap_len u16 | wrap ) | commit[32] | ciphertext_len u32 | ciphertext
@@ -11,7 +11,6 @@ Rule 3: sealing happens once. Whoever needs the bytes again keeps them.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -21,33 +20,27 @@ from itertools import pairwise
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, hpke
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from yizhan.schemas.dsse import pae
 from yizhan.schemas.errors import BadSignature, Malformed, Oversize, UnknownSuite, Unopenable
 from yizhan.schemas.header import MAX_HEADER_BYTES, MAX_MEMBERS, Header, parse_header
 from yizhan.schemas.keys import SealingKey, SealingPublicKey, SigningKey, SigningPublicKey
+from yizhan.schemas.sm2_keys import SM2SealingKey, SM2SealingPublicKey, SM2SigningKey, SM2SigningPublicKey
+from yizhan.schemas.suites import CEK_BYTES, SUITE_1, TAG_BYTES, Suite, WrapInvalid, suite_numbered
 
-CONTENT_TYPE: Final = "application/vnd.yizhan.envelope.v1"
 MAGIC: Final = b"YZE1"
-SUITE: Final = 1
 MAX_BYTES: Final = 900_000
 """Longest envelope, in bytes: it fits a Kafka record of 1 MiB with its headers."""
-WRAP_BYTES: Final = 1168
 SIGNATURE_BYTES: Final = 64
-_CEK_BYTES: Final = 32
-_TAG_BYTES: Final = 16
+"""Of either suite."""
 _MIN_PADDED_BYTES: Final = 256
-_HPKE: Final = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
-_NONCE: Final = bytes(12)  # a content key encrypts once, so its nonce need not vary
 
 
 @dataclass(frozen=True)
 class UnverifiedEnvelope:
     """A well-framed envelope of which nothing has been checked but its framing."""
 
+    suite: Suite
     head: bytes
     unverified_header: bytes
     kids: tuple[str, ...]
@@ -59,18 +52,18 @@ class UnverifiedEnvelope:
 
     @cached_property
     def signed(self) -> bytes:
-        """The bytes under the signature: ``PAE(type, head | SHA-256(sealed))``."""
-        return pae(CONTENT_TYPE, self.head + self.sealed_hash)
+        """The bytes under the signature: ``PAE(type, head | hash(sealed))``."""
+        return pae(self.suite.content_type, self.head + self.sealed_hash)
 
     @cached_property
     def hash(self) -> bytes:
-        """The event's hash, 32 bytes: SHA-256 of ``signed``; it excludes the signature."""
-        return hashlib.sha256(self.signed).digest()
+        """The event's hash, 32 bytes: of ``signed``; it excludes the signature."""
+        return self.suite.hash(self.signed)
 
     @cached_property
     def context(self) -> bytes:
         """What every key below is bound to: header and audience."""
-        return hashlib.sha256(b"yizhan/context/v1\0" + self.head).digest()
+        return self.suite.context(self.head)
 
 
 @dataclass(frozen=True)
@@ -107,48 +100,53 @@ class FieldReader:
         return int.from_bytes(self.take(length, what), "big")
 
 
-def parse_envelope(data: bytes) -> UnverifiedEnvelope:
+def parse_envelope(data: bytes, pinned: Suite | None = None) -> UnverifiedEnvelope:
     """Take an envelope apart, believing nothing.
+
+    Args:
+        data: one record value.
+        pinned: the one suite that the charter allows; None: any that there is.
 
     Raises:
         Oversize: longer than 900,000 bytes, or its header than 16 KiB.
-        UnknownSuite: a suite other than 1.
+        UnknownSuite: a suite that is not pinned, or that there is not.
         Malformed: anything else that is not exactly the framing above.
     """
     if len(data) > MAX_BYTES:
         message = f"an envelope of {len(data)} bytes; at most {MAX_BYTES} are allowed"
         raise Oversize(message)
     reader = FieldReader(data)
-    header, kids = read_head(reader)
+    suite, header, kids = read_head(reader, pinned)
     end_of_head = reader.at
-    wraps = tuple(_wrap(reader) for _ in kids)
+    wraps = tuple(_wrap(reader, suite) for _ in kids)
     commit = reader.take(32, "the commitment")
     ciphertext = reader.take(reader.integer(4, "the ciphertext length"), "the ciphertext")
-    if padded_length(len(ciphertext) - _TAG_BYTES) != len(ciphertext) - _TAG_BYTES:
-        message = f"a ciphertext of {len(ciphertext)} bytes; expected a padded length and {_TAG_BYTES} bytes of tag"
+    if padded_length(len(ciphertext) - TAG_BYTES) != len(ciphertext) - TAG_BYTES:
+        message = f"a ciphertext of {len(ciphertext)} bytes; expected a padded length and {TAG_BYTES} bytes of tag"
         raise Malformed(message)
     end_of_sealed = reader.at
     if (length := reader.integer(2, "the signature length")) != SIGNATURE_BYTES:
-        message = f"a signature of {length} bytes; suite 1 has {SIGNATURE_BYTES}"
+        message = f"a signature of {length} bytes; expected {SIGNATURE_BYTES}"
         raise Malformed(message)
     signature = reader.take(length, "the signature")
     if reader.at != len(data):
         message = f"{len(data) - reader.at} bytes after the signature"
         raise Malformed(message)
     return UnverifiedEnvelope(
+        suite=suite,
         head=data[:end_of_head],
         unverified_header=header,
         kids=tuple(kid.hex() for kid in kids),
         wraps=wraps,
         commit=commit,
         ciphertext=ciphertext,
-        sealed_hash=hashlib.sha256(memoryview(data)[end_of_head:end_of_sealed]).digest(),
+        sealed_hash=suite.hash(memoryview(data)[end_of_head:end_of_sealed]),
         signature=signature,
     )
 
 
-def read_head(reader: FieldReader) -> tuple[bytes, tuple[bytes, ...]]:
-    """Read magic to kids; return the header's bytes and the kids.
+def read_head(reader: FieldReader, pinned: Suite | None = None) -> tuple[Suite, bytes, tuple[bytes, ...]]:
+    """Read magic to kids; return the suite, the header's bytes and the kids.
 
     Raises:
         Oversize, UnknownSuite, Malformed: as ``parse_envelope``.
@@ -156,9 +154,11 @@ def read_head(reader: FieldReader) -> tuple[bytes, tuple[bytes, ...]]:
     if reader.take(4, "the magic") != MAGIC:
         message = f"expected an envelope beginning with {MAGIC.decode()}"
         raise Malformed(message)
-    if (suite := reader.integer(1, "the suite")) != SUITE:
-        message = f"suite {suite}; the charter pins suite {SUITE}"
+    number = reader.integer(1, "the suite")
+    if pinned is not None and number != pinned.number:
+        message = f"suite {number}; the charter pins suite {pinned.number}"
         raise UnknownSuite(message)
+    suite = suite_numbered(number)
     if (length := reader.integer(4, "the header length")) > MAX_HEADER_BYTES:
         message = f"a header of {length} bytes; at most {MAX_HEADER_BYTES} are allowed"
         raise Oversize(message)
@@ -171,29 +171,32 @@ def read_head(reader: FieldReader) -> tuple[bytes, tuple[bytes, ...]]:
     if any(left >= right for left, right in pairwise(kids)):
         message = "recipients' kids must be sorted and unique"
         raise Malformed(message)
-    return header, kids
+    return suite, header, kids
 
 
-def _wrap(reader: FieldReader) -> bytes:
-    if (length := reader.integer(2, "a wrap's length")) != WRAP_BYTES:
-        message = f"a wrap of {length} bytes; suite 1 has {WRAP_BYTES}"
+def _wrap(reader: FieldReader, suite: Suite) -> bytes:
+    if (length := reader.integer(2, "a wrap's length")) != suite.wrap_bytes:
+        message = f"a wrap of {length} bytes; suite {suite.number} has {suite.wrap_bytes}"
         raise Malformed(message)
     return reader.take(length, "a wrap")
 
 
-def verify_envelope(data: bytes, key_of: Callable[[Header], SigningPublicKey]) -> VerifiedEnvelope:
+def verify_envelope(
+    data: bytes, key_of: Callable[[Header], SigningPublicKey | SM2SigningPublicKey], pinned: Suite = SUITE_1
+) -> VerifiedEnvelope:
     """Parse, find the key that the header names, and check the signature: in this order.
 
     Args:
         data: one record value.
         key_of: gives the public key for the header's ``source`` and ``kid``, or raises a
             ``Refused``. It must use nothing else of the header: it is not verified yet.
+        pinned: the suite of the charter, of which these keys are.
 
     Raises:
         Refused: ``oversize``, ``unknown_suite``, ``malformed``, ``bad_signature`` or what
             ``key_of`` raised.
     """
-    envelope = parse_envelope(data)
+    envelope = parse_envelope(data, pinned)
     header = parse_header(envelope.unverified_header)
     if not key_of(header).verifies(envelope.signature, envelope.signed):
         message = f"the signature does not hold under key {header.kid[:16]}… of {header.source}"
@@ -204,8 +207,8 @@ def verify_envelope(data: bytes, key_of: Callable[[Header], SigningPublicKey]) -
 def seal(
     header: Header,
     payload: bytes,
-    recipients: Iterable[SealingPublicKey],
-    signer: SigningKey,
+    recipients: Iterable[SealingPublicKey | SM2SealingPublicKey],
+    signer: SigningKey | SM2SigningKey,
     *,
     content_key: bytes | None = None,
 ) -> bytes:
@@ -219,7 +222,7 @@ def seal(
         content_key: 32 bytes for test vectors; random otherwise.
 
     Raises:
-        ValueError: no recipient, a key twice, or a header that names another signer.
+        ValueError: no recipient, a key twice, keys of two suites, or a header that names another signer.
         Oversize: it does not fit into 900,000 bytes.
     """
     keys = sorted(recipients, key=lambda key: key.kid)
@@ -229,24 +232,28 @@ def seal(
     if header.kid != signer.kid:
         message = f"the header names key {header.kid[:16]}…, the signer is {signer.kid[:16]}…"
         raise ValueError(message)
+    suite = signer.suite
+    if any(key.suite is not suite for key in keys):
+        message = f"the signer's key is of suite {suite.number}, and not every sealing key is"
+        raise ValueError(message)
     header_bytes = header.to_bytes()
     if len(header_bytes) > MAX_HEADER_BYTES:
         message = f"a header of {len(header_bytes)} bytes; at most {MAX_HEADER_BYTES} are allowed"
         raise Oversize(message)
     kids = b"".join(bytes.fromhex(key.kid) for key in keys)
     head = b"".join((
-        MAGIC, bytes([SUITE]), len(header_bytes).to_bytes(4, "big"), header_bytes, bytes([len(keys)]), kids,
+        MAGIC, bytes([suite.number]), len(header_bytes).to_bytes(4, "big"), header_bytes, bytes([len(keys)]), kids,
     ))  # fmt: skip
-    context = hashlib.sha256(b"yizhan/context/v1\0" + head).digest()
-    cek = os.urandom(_CEK_BYTES) if content_key is None else content_key
-    key, commit = _schedule(cek, context)
-    ciphertext = AESGCM(key).encrypt(_NONCE, pad(payload), context)
-    wraps = [_HPKE.encrypt(cek, public.hpke, _wrap_info(context, public.kid)) for public in keys]
+    context = suite.context(head)
+    cek = os.urandom(CEK_BYTES) if content_key is None else content_key
+    key, commit = suite.schedule(cek, context)
+    ciphertext = suite.encrypt(key, pad(payload), context)
+    wraps = [public.wrap(context, cek) for public in keys]
     sealed = b"".join((
         *(len(wrap).to_bytes(2, "big") + wrap for wrap in wraps),
         commit, len(ciphertext).to_bytes(4, "big"), ciphertext,
     ))  # fmt: skip
-    signature = signer.sign(pae(CONTENT_TYPE, head + hashlib.sha256(sealed).digest()))
+    signature = signer.sign(pae(suite.content_type, head + suite.hash(sealed)))
     data = b"".join((head, sealed, len(signature).to_bytes(2, "big"), signature))
     if len(data) > MAX_BYTES:
         message = f"an envelope of {len(data)} bytes; at most {MAX_BYTES} are allowed: shorten the payload"
@@ -254,7 +261,7 @@ def seal(
     return data
 
 
-def open_verified(verified: VerifiedEnvelope, keys: Sequence[SealingKey]) -> bytes:
+def open_verified(verified: VerifiedEnvelope, keys: Sequence[SealingKey | SM2SealingKey]) -> bytes:
     """Decrypt a verified envelope with whichever of the keys it was sealed to.
 
     Returns:
@@ -270,35 +277,23 @@ def open_verified(verified: VerifiedEnvelope, keys: Sequence[SealingKey]) -> byt
         message = "not sealed to any key at hand; the sender may have used a retired key"
         raise Unopenable("not_addressed", message)
     key, wrap = found[0]
+    suite = envelope.suite
+    if key.suite is not suite:
+        raise Unopenable("wrap", str(WrapInvalid()))
     try:
-        cek = _HPKE.decrypt(wrap, key.hpke, _wrap_info(envelope.context, key.kid))
-    except InvalidTag:
-        message = "the wrapped key does not open: it was made for another header, audience or key"
-        raise Unopenable("wrap", message) from None
-    if len(cek) != _CEK_BYTES:
-        message = f"the wrapped key has {len(cek)} bytes; {_CEK_BYTES} expected"
-        raise Unopenable("wrap", message)
-    content_key, commit = _schedule(cek, envelope.context)
+        cek = key.unwrap(envelope.context, wrap)
+    except WrapInvalid as error:
+        raise Unopenable("wrap", str(error)) from None
+    content_key, commit = suite.schedule(cek, envelope.context)
     if not hmac.compare_digest(commit, envelope.commit):
         message = "the wrapped key is not the one committed to: recipients would read different contents"
         raise Unopenable("commit", message)
     try:
-        padded = AESGCM(content_key).decrypt(_NONCE, envelope.ciphertext, envelope.context)
+        padded = suite.decrypt(content_key, envelope.ciphertext, envelope.context)
     except InvalidTag:
         message = "the ciphertext does not authenticate"
         raise Unopenable("ciphertext", message) from None
     return unpad(padded)
-
-
-def _schedule(cek: bytes, context: bytes) -> tuple[bytes, bytes]:
-    """Derive the content key and its commitment, 32 bytes each (RFC 5869, no salt)."""
-    info = b"yizhan/key/v1\0" + context
-    derived = HKDF(algorithm=hashes.SHA256(), length=64, salt=None, info=info).derive(cek)
-    return derived[:32], derived[32:]
-
-
-def _wrap_info(context: bytes, kid: str) -> bytes:
-    return b"yizhan/wrap/v1\0" + context + bytes.fromhex(kid)
 
 
 def padded_length(length: int) -> int:

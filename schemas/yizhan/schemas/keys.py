@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
@@ -26,13 +26,14 @@ from yizhan.schemas.errors import KeyFileInvalid
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.pem import locked_pem, read_pem
 from yizhan.schemas.sentences import os_error
+from yizhan.schemas.suites import CEK_BYTES, SUITE_1, WrapInvalid
 
-SUITE = 1
 SIGNING_BYTES = 32
 SEALING_BYTES = 1184 + 32
 COSIGNING_BYTES = 1312
 COSIGNATURE_BYTES = 2420
 _MLKEM_BYTES = 1184
+_HPKE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 _FIELD = 2**255 - 19
 _EDWARDS_D = -121665 * pow(121666, -1, _FIELD)
 
@@ -44,7 +45,7 @@ def kid(role: str, public: bytes) -> str:
         role: ``"sign"``, ``"seal"`` or ``"cosign"``.
         public: raw public key, 32, 1,216 or 1,312 bytes.
     """
-    return hashlib.sha256(b"yizhan/kid/v1\0" + role.encode() + b"\0" + bytes([SUITE]) + public).hexdigest()
+    return hashlib.sha256(b"yizhan/kid/v1\0" + role.encode() + b"\0" + bytes([SUITE_1.number]) + public).hexdigest()
 
 
 @lru_cache(maxsize=1024)
@@ -85,6 +86,8 @@ def _refuse_small_order_montgomery(u: bytes) -> None:
 class SigningPublicKey:
     """An Ed25519 public key that was checked when it entered."""
 
+    suite = SUITE_1
+
     def __init__(self, public: bytes) -> None:
         """Take 32 raw bytes.
 
@@ -108,8 +111,14 @@ class SigningPublicKey:
         return True
 
 
+def _wrap_info(context: bytes, kid: str) -> bytes:
+    return b"yizhan/wrap/v1\0" + context + bytes.fromhex(kid)
+
+
 class SealingPublicKey:
     """An ML-KEM-768 + X25519 public key: 1,184 + 32 raw bytes."""
+
+    suite = SUITE_1
 
     def __init__(self, public: bytes) -> None:
         """Take the raw bytes.
@@ -128,6 +137,10 @@ class SealingPublicKey:
             MLKEM768PublicKey.from_public_bytes(public[:_MLKEM_BYTES]),
             X25519PublicKey.from_public_bytes(public[_MLKEM_BYTES:]),
         )
+
+    def wrap(self, context: bytes, cek: bytes) -> bytes:
+        """Seal a content key of 32 bytes to this key, bound to an envelope's context (RFC 9180, base mode)."""
+        return _HPKE.encrypt(cek, self.hpke, _wrap_info(context, self.kid))
 
 
 class CosigningPublicKey:
@@ -165,6 +178,7 @@ class SigningKey:
     """An Ed25519 private key with its public half."""
 
     role: ClassVar[str] = "sign"
+    suite = SUITE_1
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         """Wrap a private key."""
@@ -205,6 +219,7 @@ class SealingKey:
     """An ML-KEM-768 + X25519 private key with its public half."""
 
     role: ClassVar[str] = "seal"
+    suite = SUITE_1
 
     def __init__(self, mlkem: MLKEM768PrivateKey, x25519: X25519PrivateKey) -> None:
         """Wrap the two private keys."""
@@ -222,6 +237,16 @@ class SealingKey:
     def from_seed(cls, seed: bytes) -> Self:
         """Make the one that a 96-byte seed gives: 64 for ML-KEM (d | z), 32 for X25519."""
         return cls(MLKEM768PrivateKey.from_seed_bytes(seed[:64]), X25519PrivateKey.from_private_bytes(seed[64:]))
+
+    def unwrap(self, context: bytes, wrap: bytes) -> bytes:
+        """Open what ``wrap`` made (``WrapInvalid``)."""
+        try:
+            cek = _HPKE.decrypt(wrap, self.hpke, _wrap_info(context, self.kid))
+        except InvalidTag:
+            raise WrapInvalid from None
+        if len(cek) != CEK_BYTES:
+            raise WrapInvalid
+        return cek
 
     def pem(self, passphrase: bytes | None = None) -> bytes:
         """Two PKCS 8 PEM blocks, ML-KEM first, each encrypted if there is a passphrase."""

@@ -8,6 +8,7 @@ Rule 1: a locked key is PKCS 8 with PBES2, scrypt (RFC 7914) and AES-256-CBC, as
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import re
 from typing import Any, Final, Protocol
@@ -55,14 +56,51 @@ def locked_pem(key: _Private, passphrase: bytes | None) -> bytes:
     secret = Scrypt(salt=salt, length=32, n=SCRYPT_N, r=8, p=1).derive(passphrase)
     pad, cipher = PKCS7(128).padder(), Cipher(AES256(secret), CBC(start)).encryptor()
     sealed = cipher.update(pad.update(plain) + pad.finalize()) + cipher.finalize()
-    # RFC 8018 A.4 and B.2.5, RFC 7914 section 7: EncryptedPrivateKeyInfo.
-    scrypt = _der(0x30, _SCRYPT, _der(0x30, _der(4, salt), *(_der(2, _integer(n)) for n in (SCRYPT_N, 8, 1))))
-    method = _der(0x30, _PBES2, _der(0x30, scrypt, _der(0x30, _AES256_CBC, _der(4, start))))
-    body = base64.encodebytes(_der(0x30, method, _der(4, sealed))).replace(b"\n", b"")
+    body = base64.encodebytes(_encrypted(salt, start, sealed)).replace(b"\n", b"")
     lines = b"\n".join(body[place : place + 64] for place in range(0, len(body), 64))
     return b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n" + lines + b"\n-----END ENCRYPTED PRIVATE KEY-----\n"
 
 
+def _encrypted(salt: bytes, start: bytes, sealed: bytes) -> bytes:
+    """Write EncryptedPrivateKeyInfo (RFC 8018 A.4 and B.2.5, RFC 7914 section 7)."""
+    scrypt = _der(0x30, _SCRYPT, _der(0x30, _der(4, salt), *(_der(2, _integer(n)) for n in (SCRYPT_N, 8, 1))))
+    method = _der(0x30, _PBES2, _der(0x30, scrypt, _der(0x30, _AES256_CBC, _der(4, start))))
+    return _der(0x30, method, _der(4, sealed))
+
+
+def unlocked_der(pem: bytes, passphrase: bytes | None) -> bytes:
+    """Return the PKCS 8 DER of one private key that ``locked_pem`` wrote: of a kind that pyca does not know.
+
+    Raises:
+        KeyFileInvalid: another form, or the passphrase is missing, wrong, or given for a key that is not locked.
+    """
+    blocks = _PEM.findall(pem)
+    locked = pem.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    if len(blocks) == 1 and locked != (passphrase is not None):
+        raise KeyFileInvalid(_("密钥上了锁，请给出口令") if locked else _("密钥没有上锁，不要给口令"))
+    with contextlib.suppress(ValueError):
+        (block,) = blocks
+        der = base64.b64decode(b"".join(block.splitlines()[1:-1]), validate=True)
+        return der if passphrase is None else _decrypted(der, passphrase)
+    raise KeyFileInvalid(marked("密钥打不开：口令不对，或文件损坏（应为 PKCS 8 PEM 的 {expected}）"), expected="SM2")
+
+
+def _decrypted(der: bytes, passphrase: bytes) -> bytes:
+    """Decrypt what ``_encrypted`` wrote of an SM2 key, and nothing else (``ValueError``)."""
+    salt, start = b"s" * 16, b"i" * 16
+    form = _encrypted(salt, start, bytes(_SM2_SEALED_BYTES))
+    salt, start = (der[at : at + 16] for at in (form.index(salt), form.index(start)))
+    sealed = der[-_SM2_SEALED_BYTES:]
+    if der != _encrypted(salt, start, sealed):
+        message = "another form"
+        raise ValueError(message)
+    secret = Scrypt(salt=salt, length=32, n=SCRYPT_N, r=8, p=1).derive(passphrase)
+    pad, cipher = PKCS7(128).unpadder(), Cipher(AES256(secret), CBC(start)).decryptor()
+    return pad.update(cipher.update(sealed) + cipher.finalize()) + pad.finalize()
+
+
+_SM2_SEALED_BYTES: Final = 80
+"""PKCS 8 of an SM2 key without its public half, 67 bytes, padded."""
 _PBES2: Final = bytes.fromhex("06092a864886f70d01050d")
 _SCRYPT: Final = bytes.fromhex("06092b06010401da47040b")
 _AES256_CBC: Final = bytes.fromhex("060960864801650304012a")
