@@ -223,8 +223,8 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "processes.ProcessState": ("failed",),
     "broker_health": ("broker_faults",),
     "processes": (
-        "broker_nodes", "broker_pid", "desk_port", "has_broker", "home_processes", "is_running", "last_lines", "log_files", "log_path",
-        "new_text", "progress_age", "receiving_stopped", "start_action", "was_started_by_up",
+        "broker_nodes", "broker_pid", "desk_port", "has_broker", "home_processes", "is_running", "last_lines",
+        "log_files", "log_path", "new_text", "progress_age", "receiving_stopped", "start_action", "was_started_by_up",
     ),
     "quarantine": ("list_quarantine",),
     "status": ("home_status",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from yizhan.deploy.admin import connected
@@ -31,7 +31,10 @@ class ClusterState:
 
 def cluster_state(connection: KafkaConnection, seconds: float = 5.0) -> ClusterState:
     """Ask the cluster as administrator. Raises :class:`ApplyFailed` when nobody answers."""
-    with connected(connection, seconds) as client:
+    alive = [each for each in connection.servers if connection.speaks(only=each)]
+    if not alive:  # kafka-python leaves a socket open for each that it cannot reach
+        raise ApplyFailed(f"no broker answers at {connection.bootstrap}")
+    with connected(replace(connection, bootstrap=",".join(alive)), seconds) as client:
         return state_of(client)
 
 
