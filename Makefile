@@ -58,7 +58,7 @@ bench: prerequisites setup ## measurements beside their references, into bench/r
 profile: prerequisites setup ## where station, outbox and inbox spend their time, into build/profile/
 	$(BIN)/python -m bench.profile
 
-faults: prerequisites setup ## kills, stops and lost disks under load, into faults.json
+faults: prerequisites setup ## the fault matrix: kills, stops, lines, disks, clocks under load, into faults.json
 	$(BIN)/python -m bench.faults
 
 year: prerequisites setup ## a year of two and of six counties in minutes, compared with its table (tests/year)

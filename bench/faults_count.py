@@ -22,14 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from bench.faults_world import PARTNER, inbox
+from bench.faults_load import PARTNER
+from bench.faults_world import inbox
 from yizhan.schemas import topics
 from yizhan.schemas.sample import TWO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench.faults_world import Accepted, World
+    from bench.faults_load import Accepted
+    from bench.faults_world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,9 @@ def rows(world: World, county: str, after: int = 0) -> list[Row]:
             " WHERE seq > ? AND lane IS NOT NULL ORDER BY seq",
             (after,),
         ).fetchall()
+    ahead = world.clock_ahead.get(county, 0)
     return [
-        Row(seq, name, kind, way, datetime.fromisoformat(stored).timestamp(), (source, book, lane), n)
+        Row(seq, name, kind, way, datetime.fromisoformat(stored).timestamp() - ahead, (source, book, lane), n)
         for seq, name, kind, way, stored, source, book, lane, n in found
     ]
 
@@ -68,13 +71,26 @@ def has(world: World, county: str, event_id: str) -> bool:
 
 
 def missing(world: World, accepted: Sequence[Accepted], *, prompt_only: bool = False) -> list[Accepted]:
-    """Return what was accepted and is not in its recipient's inbox."""
+    """Return what was accepted, is not in its recipient's inbox, and was not refused by the station."""
     held = {county: {row.id for row in rows(world, county)} for county in TWO}
+    told = turned_down(world)
     return [
         each
         for each in accepted
-        if each.id not in held[PARTNER[each.county]] and not (prompt_only and each.way == "digest")
+        if each.id not in held[PARTNER[each.county]]
+        and each.id not in told
+        and not (prompt_only and each.way == "digest")
     ]
+
+
+def turned_down(world: World) -> dict[str, str]:
+    """Return what the senders were told that the station refused: event → reason."""
+    found: dict[str, str] = {}
+    for county in TWO:
+        uri = f"{world.database(county).with_name('outbox.sqlite3').as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30)) as conn:
+            found |= dict(conn.execute("SELECT id, refused FROM events WHERE refused IS NOT NULL"))
+    return found
 
 
 @dataclass
@@ -83,14 +99,22 @@ class Wire:
 
     places: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TWO, 0))
     seen: set[tuple[str, bytes]] = field(default_factory=set)
+    earlier: int = 0
+    """Duplicates that were on a disk that is lost."""
 
     def duplicates(self, world: World) -> int:
         """Read on in both topics, and count the records whose event was there before."""
         return sum(self._read(world, county) for county in TWO)
 
-    def disk_lost(self) -> None:
-        """Begin again at the first record."""
+    def before_disk_loss(self, world: World) -> None:
+        """Read what the disk has, for the count that comes later; then begin again at the first record."""
+        self.earlier += self.duplicates(world)
         self.places = dict.fromkeys(TWO, 0)
+
+    def since(self, world: World) -> int:
+        """Return the duplicates since the last time, lost disks included."""
+        found, self.earlier = self.duplicates(world) + self.earlier, 0
+        return found
 
     def _read(self, world: World, county: str) -> int:
         partition = TopicPartition(topics.alerts(county), 0)
@@ -122,26 +146,36 @@ class Counting:
     _listed: set[tuple[str, str]] = field(default_factory=set)
     _log_places: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TWO, 0))
 
-    def section(self, accepted: Sequence[Accepted], begun: float) -> dict[str, Any]:
-        """Count what became of a section; ``begun`` is its first instant, in seconds since 1970."""
+    def section(self, accepted: Sequence[Accepted], begun: float, *, refuses: bool = False) -> dict[str, Any]:
+        """Count what became of a section; ``begun`` is its first instant, in seconds since 1970.
+
+        ``refuses``: what the station refused, and told the sender, is not lost.
+        """
         new = {county: rows(self.world, county, self._places[county]) for county in TWO}
         overtaken = [name for county in TWO for name in self._overtaken(county, new[county])]
         silence = max(_silence(new[county], begun) for county in TWO)
         for county in TWO:
             self._places[county] = max([self._places[county], *(row.seq for row in new[county])])
         again, torn = self._rings()
-        alarms = [(PARTNER[each.county], each.id) for each in accepted if each.way == "alarm"]
-        lost = missing(self.world, accepted)
+        told = turned_down(self.world)
+        alarms = [(PARTNER[each.county], each.id) for each in accepted if each.way == "alarm" and each.id not in told]
+        refused = [each for each in accepted if each.id in told]
+        lost = [*missing(self.world, accepted), *([] if refuses else refused)]
         return {
             "accepted": len(accepted),
             "lost": len(lost),
+            "refused_by_station": len(refused),
             "duplicates_in_inbox": again + self._double_rows(),
             "reordered": len(overtaken),
-            "wire_duplicates": self.wire.duplicates(self.world),
+            "wire_duplicates": self.wire.since(self.world),
             "alarms_not_announced": sum(self._rung[each] == 0 and each not in self._listed for each in alarms),
             "torn_lines": torn,
             "longest_silence_seconds": round(silence, 1),
-            "examples": {"lost": [each.id for each in lost[:5]], "reordered": overtaken[:5]},
+            "examples": {
+                "lost": [each.id for each in lost[:5]],
+                "reordered": overtaken[:5],
+                "refused": sorted({told[each.id] for each in refused}),
+            },
         }
 
     def _overtaken(self, county: str, new: Sequence[Row]) -> Iterator[str]:

@@ -10,49 +10,43 @@ Rule 4: everything that starts here ends here.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bench.faults_close import close_quarter
 from bench.faults_ledger import LEDGER, cosigner
+from bench.faults_load import PER_SECOND, Load
 from bench.harness import say
 from tests.world.processes import YIZHAN
 from yizhan.charter.archive import Archive
 from yizhan.charter.reader import CharterReader
+from yizhan.consumers.inbox import Inbox
 from yizhan.deploy.brokers import Brokers
 from yizhan.deploy.home import bring_up
-from yizhan.producers.drafts import Draft, parse_draft
 from yizhan.producers.outbox import Outbox
 from yizhan.runtime.process import Supervisor
 from yizhan.runtime.settings import Settings
-from yizhan.schemas import topics
-from yizhan.schemas.errors import YizhanError
-from yizhan.schemas.keys import load_signing
+from yizhan.schemas.keys import load_sealing, load_signing
+from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.sample import TWO
-from yizhan.schemas.timestamps import written
 from yizhan.services.sample import make_sample
-from yizhan.streams.closing import CloseRequest
-from yizhan.streams.closing_kafka import Closer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-PER_SECOND = 15
-"""Fifty fill two cores: then a silence is the machine's, not the fault's."""
-MIX = ("alarm", "alarm", "alarm", "notice", "notice", "digest", "digest", "digest", "digest", "digest")
-"""Of ten events of a county: how they are meant to reach its partner."""
-PARTNER = dict(itertools.permutations(TWO, 2))
 STATION = "station"
+STANDBY = "standby"
+BROKER = "broker"
 KEEP = "keep"
 """A file in the home that says: do not remove it."""
 
@@ -67,108 +61,19 @@ def publisher(county: str) -> str:
     return f"outbox-{county}"
 
 
-def draft(county: str, way: str) -> Draft:
-    """Write an event of about 1 KiB that reaches the partner in this way."""
-    partner = PARTNER[county]
-    officer = {"name": "陈立新", "badge": "352017"}
-    payload: dict[str, Any] = {
-        "org_code": f"{county}000000", "drafted_by": officer, "reviewed_by": officer, "signed_off_by": officer,
-        "contact": {"name": "陈立新", "phone": "0593-5520110"}, "classification": "内部",
-        "summary": "林场后山起火，火势向省界蔓延。" * 10, "ask": ["知悉"], "place": {"county": county},
-    }  # fmt: skip
-    if way == "digest":
-        report = {"title": "界山沿线发现猎套", "kind": "线索", "origin": "巡查", "handling": "可核查"}
-        return parse_draft({"type": "yizhan.intelligence.report.v1", "to": [partner], "payload": payload | report})
-    fire = {"state": "燃烧", "forest_ha": 0.3, "dead": 0, "injured": 0, "crossing": "无"}
-    stage = "first" if way == "alarm" else "update"
-    return parse_draft({
-        "type": "yizhan.incident.forest_fire.v1", "to": [partner], "touches": [partner], "stage": stage,
-        "priority": "flash", "payload": payload | fire,
-    })  # fmt: skip
+def desk(county: str) -> str:
+    """Name of a county's web desk."""
+    return f"desk-{county}"
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """One event whose ``publish`` returned. ``at`` is the monotonic time of the return."""
-
-    section: str
-    county: str
-    id: str
-    way: str
-    at: float
+def of_county(county: str) -> tuple[str, ...]:
+    """Return the names of a county's processes that speak with the broker."""
+    return publisher(county), inbox(county), cosigner(county)
 
 
-class Load(threading.Thread):
-    """Publishes at a steady pace in both directions, while the other processes fail."""
-
-    def __init__(self, outboxes: dict[str, Outbox], ledger: Path, rate: float) -> None:
-        """Prepare it; ``ledger`` is the harness's own file of accepted ids."""
-        super().__init__(name="load", daemon=True)
-        self.accepted: list[Accepted] = []
-        self.refused: list[str] = []
-        self._outboxes, self._ledger, self._rate = outboxes, ledger, rate
-        self._drafts = {(county, way): draft(county, way) for county in TWO for way in set(MIX)}
-        self._section, self._going, self._ended = "", threading.Event(), threading.Event()
-        self._idle = threading.Event()
-        self._idle.set()
-
-    def begin(self, section: str) -> None:
-        """Publish from now on, in the name of a section."""
-        self._section = section
-        self._going.set()
-
-    def pause(self) -> None:
-        """Publish nothing more; returns when the last event was accepted."""
-        self._going.clear()
-        self._idle.wait()
-
-    def end(self) -> None:
-        """End the thread."""
-        self._ended.set()
-        self._going.set()
-        if self.is_alive():
-            self.join(timeout=30)
-
-    def probe(self, county: str, since: float) -> str | None:
-        """Return the first event of this county that is sent at once and was accepted after an instant."""
-        later = itertools.takewhile(lambda each: each.at > since, reversed(self.accepted[:]))
-        ids = [each.id for each in later if each.county == county and each.way != "digest"]
-        return ids[-1] if ids else None
-
-    def awaited(self) -> int:
-        """Count the events that are to be sent, or that the station has not answered."""
-        figures = [outbox.figures() for outbox in self._outboxes.values()]
-        return sum(each.depth + each.awaited for each in figures)
-
-    def run(self) -> None:
-        """Publish until the end."""
-        numbers = itertools.count()
-        with self._ledger.open("ab", buffering=0) as ledger:
-            while self._going.wait() and not self._ended.is_set():
-                self._idle.clear()
-                self._stretch(numbers, ledger.fileno())
-                self._idle.set()
-
-    def _stretch(self, numbers: Iterator[int], ledger: int) -> None:
-        begun = time.monotonic()
-        for step in itertools.count():
-            time.sleep(max(0.0, begun + step / self._rate - time.monotonic()))
-            if not self._going.is_set() or self._ended.is_set():
-                return
-            n = next(numbers)
-            self._one(TWO[n % 2], MIX[n // 2 % len(MIX)], ledger)
-
-    def _one(self, county: str, way: str, ledger: int) -> None:
-        try:
-            sent = self._outboxes[county].publish(self._drafts[county, way])
-        except YizhanError as error:
-            self.refused.append(str(error))
-            return
-        # From here on the event is accepted, and losing it counts.
-        made = sent.decisions[PARTNER[county]].way.value
-        os.write(ledger, f"{self._section} {county} {sent.id} {made}\n".encode())
-        os.fsync(ledger)
-        self.accepted.append(Accepted(self._section, county, sent.id, made, time.monotonic()))
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 @dataclass
@@ -179,6 +84,15 @@ class World:
     broker: Brokers
     supervisor: Supervisor
     load: Load
+    outboxes: dict[str, Outbox]
+    prefix: dict[str, list[str]] = field(default_factory=dict)
+    """Process → what stands before its command line."""
+    env: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Process → additions to its environment."""
+    clock_ahead: dict[str, float] = field(default_factory=dict)
+    """County → seconds by which its clock is ahead just now."""
+    desk_port: int = field(default_factory=_free_port)
+    _quarter: Quarter = field(default_factory=lambda: Quarter.parse("2026Q4"))
 
     @property
     def settings(self) -> Settings:
@@ -198,12 +112,14 @@ class World:
         part, _, county = name.partition("-")
         words = {
             "station": ["station", "run"],
+            "standby": ["station", "run"],
             "inbox": ["inbox", "run", "--county", county, "--json"],
             "outbox": ["outbox", "run", "--county", county],
             "ledger": ["ledger", "run"],
             "cosign": ["ledger", "cosign", "--county", county],
+            "desk": ["desk", "run", "--county", county, "--port", str(self.desk_port)],
         }[part]
-        return [*YIZHAN, "--home", str(self.home), *words]
+        return [*self.prefix.get(name, []), *YIZHAN, "--home", str(self.home), *words]
 
     def keep(self) -> None:
         """Leave the home where it is when everything ends."""
@@ -211,7 +127,36 @@ class World:
 
     def start(self, name: str) -> None:
         """Start a process."""
-        self.supervisor.start(name, self.command(name))
+        self.supervisor.start(name, self.command(name), self.env.get(name))
+
+    def pid(self, name: str) -> int:
+        """Return the id of a process that runs."""
+        pid = self.broker.pid() if name == BROKER else self.supervisor.pid(name)
+        assert pid is not None, f"{name} does not run"
+        return pid
+
+    def restart(self, names: Iterable[str]) -> None:
+        """Stop processes in order, start them as ``prefix`` and ``env`` say now, and wait until they are ready."""
+        places = dict[str, int]()
+        for name in names:
+            self.supervisor.stop(name)
+            places[name] = self.log(name).stat().st_size
+            self.start(name)
+        for name, place in places.items():
+            self.wait_ready(name, place)
+
+    def wait_ready(self, name: str, place: int = 0, seconds: float = 90) -> None:
+        """Wait until a process has said that it is ready, after a place of its log.
+
+        Raises:
+            TimeoutError: it has not, within the time.
+        """
+        deadline = time.monotonic() + seconds
+        while "ready" not in (text := self.log(name).read_bytes()[place:].decode(errors="replace")):
+            if time.monotonic() > deadline:
+                message = f"{name} did not get ready within {seconds:.0f} s:\n{text[-2000:]}"
+                raise TimeoutError(message)
+            time.sleep(0.1)
 
     def kill(self, name: str) -> None:
         """End a process as a power cut would."""
@@ -230,20 +175,28 @@ class World:
             raise RuntimeError(message)
         return done.stdout
 
+    def next_quarter(self) -> str:
+        """Return the label of the quarter that is to be closed next."""
+        self._quarter = self._quarter.next()
+        return str(self._quarter)
+
     def close_quarter(self, label: str) -> None:
         """Close a quarter for both counties, also one that has not begun: the command refuses that, a run needs many.
 
         Raises:
             StationError: no broker answers, or the station has not handled everything in time.
         """
-        station, now = self.home / "station", datetime.now(UTC)
-        keys = [load_signing(path) for path in (station / "keys").glob("sign-*.pem")]
-        charters = CharterReader(Archive(station / "charter"))
-        with Closer(self.settings.connection(topics.STATION), station, charters, keys) as closer:
-            request = CloseRequest(label=label, closed=written(now))
-            closer.wait_for_station(now, 60)
-            for county in TWO:
-                closer.run(county, request, interim=False, progress=lambda _: None)
+        close_quarter(self.home, label)
+
+    def acknowledge(self) -> None:
+        """Acknowledge all that rings, as officers do: else it is reminded of, and sent again, while others are hurt."""
+        for county, outbox in self.outboxes.items():
+            folder = self.home / "counties" / county
+            sealing = [load_sealing(path) for path in (folder / "keys").glob("seal-*.pem")]
+            charters = CharterReader(Archive(folder / "charter"))
+            with Inbox(folder / "inbox.sqlite3", county, sealing, charters, outbox=outbox) as inbox:
+                for item in inbox.ringing():
+                    inbox.acknowledge(item.id, "陈立新", "352017")
 
     def stop_broker(self) -> None:
         """Stop the broker in an orderly way."""
@@ -251,8 +204,7 @@ class World:
 
     def kill_broker(self) -> None:
         """End the broker as a power cut of its process would; its page cache stays."""
-        pid = self.broker.pid()
-        assert pid is not None, "the broker does not run"
+        pid = self.pid(BROKER)
         os.kill(pid, signal.SIGKILL)
         while self.broker.pid() == pid:
             time.sleep(0.02)
@@ -267,22 +219,24 @@ class World:
 
 
 @contextlib.contextmanager
-def world(rate: float = PER_SECOND) -> Iterator[World]:
+def world(rate: float = PER_SECOND, prepare: Callable[[Path], None] = lambda _: None) -> Iterator[World]:
     """Bring everything up in a temporary home, and take it down again, whatever happened.
 
-    The home is removed, unless the block asks to keep it or fails.
+    The home is removed, unless the block asks to keep it or fails. ``prepare`` changes it before anything starts.
     """
     home = Path(tempfile.mkdtemp(prefix="yizhan-faults-"))
     say(f"bringing up broker, station and two counties in {home}")
     with contextlib.ExitStack() as stack:
         stack.callback(_clear, home)
         stack.callback(Brokers(home).stop, 0)
-        make_sample(home, TWO, datetime.now(UTC))
+        now = datetime.now(UTC)
+        make_sample(home, TWO, now, since=now - timedelta(days=2))
+        prepare(home)
         supervisor = stack.enter_context(Supervisor(home / "logs"))
         broker, _ = bring_up(home, TWO, now=datetime.now(UTC), progress=say)
         outboxes = {county: stack.enter_context(_outbox(home, county)) for county in TWO}
         load = Load(outboxes, home / "accepted.txt", rate)
-        made = World(home, broker, supervisor, load)
+        made = World(home, broker, supervisor, load, outboxes)
         stack.callback(load.end)
         stack.callback(_no_more_interrupts)
         load.start()
@@ -291,7 +245,7 @@ def world(rate: float = PER_SECOND) -> Iterator[World]:
             for name in names:
                 made.start(name)
             for name in names:
-                _wait_ready(made, name)
+                made.wait_ready(name)
         try:
             yield made
         except Exception:
@@ -310,15 +264,6 @@ def _outbox(home: Path, county: str) -> Outbox:
     folder = home / "counties" / county
     (path,) = (folder / "keys").glob("sign-*.pem")
     return Outbox(folder / "outbox.sqlite3", county, load_signing(path), CharterReader(Archive(folder / "charter")))
-
-
-def _wait_ready(made: World, name: str, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while "ready" not in (text := made.log(name).read_text(encoding="utf-8", errors="replace")):
-        if time.monotonic() > deadline:
-            message = f"{name} did not get ready within {seconds:.0f} s:\n{text[-2000:]}"
-            raise TimeoutError(message)
-        time.sleep(0.1)
 
 
 def _no_more_interrupts() -> None:
