@@ -26,6 +26,7 @@ from yizhan.schemas.sample import TWO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from bench.faults_run import Hurting
     from yizhan.deploy.broker import Broker
@@ -111,7 +112,11 @@ def _writing(hurting: Hurting) -> Iterator[None]:
     producer.close(timeout=_LATER_SECONDS)
 
 
-_three = partial(world, nodes=NODES)
+def _grow(home: Path) -> None:
+    Brokers(home).grow(NODES)
+
+
+_three = partial(world, prepare=_grow)
 
 FAULTS: Final = {
     "one_of_three_killed": Fault("kill -9 of one of three brokers, each in turn", NODES, kill_one, world=_three),
