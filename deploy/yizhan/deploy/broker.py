@@ -148,6 +148,7 @@ class Broker:
                 return False
             self.prepare(progress)
             self._check_ports()
+            self._supervised.unlink(missing_ok=True)
             progress(_("启动 Kafka"))
             self.process.start(self.command(), self.console, empty=True)
         return True
@@ -186,8 +187,21 @@ class Broker:
             self.prepare(progress)
             self._check_ports()
             argv = self.command()
+            self._supervised.touch()
             self.process.remember(os.getpid())  # exec keeps both the id and the start time
         os.execv(argv[0], argv)  # noqa: S606  our own list, no shell
+
+    def restart(self, progress: Progress = lambda _: None, timeout: float = READY_SECONDS) -> None:
+        """Stop it and start it again with its present settings; where a supervisor runs it, that starts it."""
+        self.stop()
+        deadline = time.monotonic() + timeout
+        while self._supervised.exists() and self.pid() is None:
+            if time.monotonic() > deadline:
+                raise BrokerFailed(
+                    f"broker {self.node} was stopped, and its supervisor did not start it again; start it"
+                )
+            time.sleep(0.1)
+        self.start(progress, timeout)
 
     def stop(self, timeout: float = STOP_SECONDS) -> bool:
         """Stop it: SIGTERM, after ``timeout`` seconds SIGKILL. Return False if it did not run."""
@@ -259,6 +273,11 @@ class Broker:
                 lines += path.read_text(errors="replace").splitlines()[-400:]
         bad = [line for line in lines if "ERROR" in line or "Exception" in line or "FATAL" in line]
         return f"see {self.log}. It said:\n" + "\n".join((bad or lines)[-6:])
+
+    @property
+    def _supervised(self) -> Path:
+        """A file that is there while what runs was started by ``run``."""
+        return self.folder / "supervised"
 
     @property
     def _settings(self) -> Path:

@@ -108,8 +108,7 @@ class Brokers:
                 continue
             self.wait_whole()
             progress(_("Kafka {node} 换上新的设置").format(node=node.node))
-            node.stop()
-            node.start(progress)
+            node.restart(progress)
             lines.append(f"broker {node.node}: started again with new settings")
             self.wait_whole()
         return tuple(lines)
