@@ -219,9 +219,17 @@ class Broker:
 
     def cluster_id(self) -> str | None:
         """Return the id that the storage was formatted with, or None before the first start."""
+        return self._meta("cluster.id")
+
+    def directory_id(self) -> str | None:
+        """Return the id of the folder of its data, by which the cluster tells a new disk from the former; as a UUID."""
+        found = self._meta("directory.id")
+        return None if found is None else str(uuid.UUID(bytes=base64.urlsafe_b64decode(found + "==")))
+
+    def _meta(self, name: str) -> str | None:
         with contextlib.suppress(OSError):
             for line in (self.data / "meta.properties").read_text().splitlines():
-                if line.startswith("cluster.id="):
+                if line.startswith(f"{name}="):
                     return line.partition("=")[2]
         return None
 

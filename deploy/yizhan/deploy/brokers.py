@@ -90,7 +90,8 @@ class Brokers:
         self._each(lambda node: node.launch(progress), self.nodes)
         self._each(lambda node: node.start(progress, timeout), self.nodes)
         progress(_("等各个 Kafka 互相接上"))
-        self._wait(lambda state: state.brokers >= self._all and state.controllers >= self._all, "all brokers to join")
+        voters = {(each.node, each.directory_id()) for each in self.nodes}
+        self._wait(lambda state: state.brokers >= self._all and state.controllers >= voters, "all brokers to join")
         return self.status()
 
     def wait_whole(self) -> None:
