@@ -88,12 +88,14 @@
     box(part).addEventListener('drop', function (event) { event.preventDefault(); });
   });
   each(form, '.noscript', function (part) { part.hidden = true; });
-  document.addEventListener('selectionchange', function () {
+  // A browser tells of a new caret a little later: whatever leaves the text looks for itself first.
+  function remember() {
     var now = document.getSelection();
     if (!now.rangeCount) { return; }
     var node = now.getRangeAt(0).startContainer, found = (node.nodeType === 1 ? node : node.parentNode).closest('.box[contenteditable]');
     if (found && form.contains(found)) { last = found; range = now.getRangeAt(0).cloneRange(); mark(); }
-  });
+  }
+  document.addEventListener('selectionchange', remember);
   function mark() { each(form, '.box', function (one) { one.classList.toggle('on', one === last); }); }
   function insert(button) {
     var target = last || form.querySelector('.box'), chip = document.createElement('span'), value = document.createElement('b');
@@ -112,7 +114,7 @@
     selection.removeAllRanges(); selection.addRange(here);
     range = here.cloneRange(); last = target; mark(); changed();
   }
-  pick.addEventListener('mousedown', function (event) { if (event.target.closest('button')) { event.preventDefault(); } });
+  pick.addEventListener('mousedown', function (event) { remember(); if (event.target.closest('button')) { event.preventDefault(); } });
   pick.addEventListener('click', function (event) {
     var button = event.target.closest('[data-pick]');
     if (button) { insert(button); }
@@ -130,7 +132,7 @@
     if (event.key === 'Escape' && last) { last.focus(); }
   });
   document.addEventListener('keydown', function (event) {
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') { event.preventDefault(); all.open = true; filter.focus(); }
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') { event.preventDefault(); remember(); all.open = true; filter.focus(); }
   });
 
   /* -- what is asked, and what leaves the page -- */
