@@ -31,6 +31,7 @@ from bench import (
     ledger,
     obligations,
     recovery,
+    sharing,
     start,
     throughput,
 )
@@ -52,6 +53,7 @@ PARTS = {
     "bulletin": bulletin.measure,
     "desk": desk.measure,
     "desk_cuts": desk_cuts.measure,
+    "sharing": sharing.measure,
 }
 TARGETS = {
     "throughput": "ratio ≥ 0.8",
@@ -66,6 +68,7 @@ TARGETS = {
     "files": "alarms beside a film of 200 MiB: ratio p50 ≤ 2.0, every one rings",
     "desk": "painted p99 ≤ 100 ms with 100000 rows; 300 at once: seconds ≤ 1; sound ≤ 300 ms; inbox page p95 ≤ "
     "150 ms; first load ≤ 120 kB; idle ≤ 2 % of a core and ≤ 120 MiB",
+    "sharing": "cpu ratio largest to smallest ≤ 1.1; tick flat; two parts: ratio ≤ 1.05, takeover ≤ 8 s",
     "desk_cuts": "none missing, none twice; red bar ≤ 9 s",
     "ledger": "verify ratio ≤ 2, flat; receipt p99 ≤ 2 s",
 }

@@ -79,6 +79,11 @@ PROCESSES: Final = (
             ],
             "s",
         ),
+        Panel(
+            "Kafka 证书还有多久到期",
+            [Query(f"yizhan_certificate_expires_timestamp_seconds{{{WHERE}}} - time()", "{{principal}} {{instance}}")],
+            "s",
+        ),
         Panel("内存", [Query(f"process_resident_memory_bytes{{{WHERE}}}", "{{instance}}")], "bytes"),
     ),
 )

@@ -25,7 +25,7 @@ from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.payloads.table import short_name
 
 STABLE = """
-broker start, broker stop, broker status, broker run, broker apply, broker revoke,
+broker start, broker stop, broker status, broker run, broker apply, broker renew, broker revoke, broker manifests,
 keys generate, keys show, new, countersign, done, draft list, draft show, draft edit, draft send, draft drop,
 publish, import firms, outbox run, outbox list,
 postings list, station run, digest close, digest list, digest show, inbox run, inbox list, inbox show, inbox ack,

@@ -34,8 +34,9 @@ needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="no
 def _exported() -> dict[str, set[str]]:
     """Return each metric of ours under the names that Prometheus reads, with its labels."""
     found: dict[str, set[str]] = {}
-    for path in ROOT.glob("*/yizhan/*/metrics.py"):
-        module = importlib.import_module(f"yizhan.{path.parent.name}.metrics")
+    modules = [f"yizhan.{path.parent.name}.metrics" for path in ROOT.glob("*/yizhan/*/metrics.py")]
+    for name in ("yizhan.runtime.tls", *modules):
+        module = importlib.import_module(name)
         for metric in vars(module).values():
             if isinstance(metric, Counter | Gauge | Histogram):
                 for ending in ENDINGS[type(metric)]:

@@ -51,11 +51,13 @@ LONGEST_VALUE = 4
 LATIN_ALLOWED = frozenset(
     {
         "Actual", "Apache", "Apprise", "CAP", "CSV", "Ctrl", "Excel", "Exercise", "FIRMS", "FeatureCollection",
-        "Chromium", "GeoJSON", "GiB", "JSON", "Kafka", "Lines", "Maven", "MiB", "MultiPolygon", "Numbers", "Office",
-        "OpenDocument", "Restricted", "SQLite", "Schema", "Test", "Word", "alert", "apply", "auditor", "bell", "chmod",
+        "Chromium", "GeoJSON", "GiB", "JSON", "Kafka", "Kubernetes", "Lines", "Maven", "MiB", "MultiPolygon", "Numbers",
+        "Office", "OpenDocument", "Restricted", "SQLite", "Schema", "Strimzi", "Test", "Word", "alert", "apply",
+        "auditor", "bell", "chmod",
         "circle", "code", "command", "console", "county", "csv", "demo", "destruction", "draft", "excel", "false",
         "OpenSSL", "feature", "final",
-        "firms", "grade", "hash", "id", "import", "incidents", "info", "install", "jar", "json", "kind", "lanes",
+        "firms", "grade", "hash", "id", "import", "incidents", "info", "install", "jar", "json", "kind", "kubectl",
+        "lanes",
         "late", "ledger", "logs", "md", "monthly", "msgType", "name", "office", "onset", "parameter", "pip", "polygon",
         "properties", "public", "references", "ringing", "roles", "root", "rungs", "scope", "severity", "stage",
         "statements", "station", "status", "systemd", "targets", "text", "time", "tlog", "to", "true", "update",

@@ -12,7 +12,8 @@ import pytest
 
 from tests.calls import calls
 from tests.schemas.obligation_cases import FIRE, NOON, REQUEST, RESPONSE, WORLD, A, B, Play, receipt, ref
-from yizhan.schemas.obligation_engine import ObligationEngine, rebuild
+from yizhan.schemas.obligation_engine import ObligationEngine
+from yizhan.schemas.obligation_rebuilding import rebuild
 from yizhan.schemas.obligation_rules import matches
 from yizhan.schemas.obligation_state import ObligationState
 from yizhan.schemas.timestamps import written
@@ -60,7 +61,7 @@ def test_the_book_is_made_again_from_its_rows_and_from_the_audit(seed: int) -> N
     play = _busy(seed)
     rows = [ObligationState.model_validate_json(each.model_dump_json(), strict=False) for each in play.book]
     shuffled = random.Random(seed).sample(play.said, len(play.said))
-    books = [ObligationEngine(rows), rebuild(shuffled, WORLD.charters)]
+    books = [ObligationEngine(rows), ObligationEngine(rebuild(shuffled, WORLD.charters))]
     later = play.heard[-1][2] + timedelta(days=30)
     expected = [each.payload() for each in play.book.tick(later, WORLD.charters)]
     for book in books:

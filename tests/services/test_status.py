@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -20,6 +22,8 @@ from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.deploy.certificates import ensure_certificates
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime import access_log
+from yizhan.runtime.file_lock import exclusive
+from yizhan.runtime.heartbeat import Heartbeat, beat_path
 from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
 from yizhan.services.bell import write_sample
@@ -27,7 +31,8 @@ from yizhan.services.home import Home
 from yizhan.services.process_control import start_processes
 from yizhan.services.processes import home_processes
 from yizhan.services.sample import make_sample
-from yizhan.services.status import HomeStatus, Problem, home_status
+from yizhan.services.status import home_status
+from yizhan.services.status_found import STUCK_SECONDS, HomeStatus, Problem
 from yizhan.services.stores import inbox_path, open_outbox, outbox_path
 
 BELL = '[channels.siren]\ncommand = ["true"]\n[rungs]\n' + "".join(
@@ -126,6 +131,16 @@ def test_a_certificate_that_expires_is_a_problem_three_weeks_before(home: Home) 
     found = home_status(Home(home.path), SHOUNING, now=now + timedelta(days=40))
     (only,) = [each for each in found.problems if each.code == "certificate_expires"]
     assert f"{topics.county(SHOUNING)} 的证书" in str(only.sentence)
+    assert only.action == Action.to("broker.renew")
+
+
+def test_the_brokers_certificate_is_looked_at_where_the_broker_is(home: Home) -> None:
+    """Where Kafka is this home's own, its certificate ends like the others, and without it nobody connects."""
+    now = datetime.now(UTC)
+    (home.path / "yizhan.toml").unlink()
+    ensure_certificates(home.path / "tls", ("broker", topics.STATION), now=now, valid_days=10)
+    said = {str(each.sentence) for each in home_status(Home(home.path)).problems if each.code == "certificate_expires"}
+    assert any("broker 的证书" in each for each in said)
 
 
 def test_what_waits_in_an_outbox_is_a_problem_after_a_minute(home: Home) -> None:
@@ -185,6 +200,23 @@ def test_where_a_supervisor_starts_them_up_is_not_offered(home: Home) -> None:
     assert "station" in str(down().sentence)
     (home.path / "run").mkdir()
     assert down().action == Action.to("home.start")
+
+
+def test_what_holds_its_lock_and_does_not_advance_is_a_problem(home: Home) -> None:
+    """A process that was suspended, or hangs, runs as far as the kernel knows; its silence says more."""
+    inbox = next(each for each in home_processes(home) if each.name == f"inbox-{QINGYUAN}")
+
+    def stuck() -> list[str]:
+        return [str(each.sentence) for each in home_status(home, QINGYUAN).problems if each.code == "stuck"]
+
+    Heartbeat(inbox.lock).beat()
+    with exclusive(inbox.lock, "receiving"):
+        assert stuck() == []
+        long_ago = time.time() - 2 * STUCK_SECONDS
+        os.utime(beat_path(inbox.lock), (long_ago, long_ago))
+        (sentence,) = stuck()
+        assert f"{inbox.name} 在运行，但" in sentence
+    assert stuck() == []  # it is down, which is said in its place
 
 
 def test_an_address_that_cannot_be_one_does_not_answer(home: Home) -> None:

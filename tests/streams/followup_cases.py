@@ -14,6 +14,7 @@ from yizhan.schemas.statements import read_statement
 from yizhan.schemas.timestamps import written
 from yizhan.streams.followups import Followed, Follower, Tail
 from yizhan.streams.obligation_table import PROGRESS_KEY, ObligationTable, TableRecord
+from yizhan.streams.parts import Share
 from yizhan.streams.station import EventObligations, Handled, handle
 from yizhan.streams.ticks import Tick
 
@@ -26,16 +27,18 @@ SOURCE, PARTNER, THIRD = "350924", "331126", "330327"
 class Watch:
     """A station in memory: its table, its audit, what it told counties, and a way to die."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World | None = None) -> None:
         """Begin with nothing."""
-        self.world = World()
+        self.world = world or World()
         self.table: list[tuple[bytes | None, bytes | None]] = []
         self.audit: list[bytes] = []
         self.told: list[tuple[str, bytes]] = []
         self.ticks = 0
         self.progressed = -1
         """How far the audit was when the table's progress was last written."""
-        self.members: set[str] = set(self.world.counties)
+        self.members: set[str] | Share = set(self.world.counties)
+        self.observed: list[bytes] = []
+        """What it told the other parts of the station."""
         self.committed: dict[str, int] = {topics.events(code): 0 for code in self.world.counties}
         self.revive()
 
@@ -43,7 +46,8 @@ class Watch:
         """Read table and audit anew, as a worker does that was just started."""
         table = self.read_table()
         self.progressed = -1
-        tail = Tail(table, self.world.charters, CLUSTER, self.committed)
+        observed = self.members.observed if isinstance(self.members, Share) else None
+        tail = Tail(table, self.world.charters, CLUSTER, self.committed, observed)
         for statement in self.audit[table.progress.audit :]:
             tail.take(statement)
         self.follower = Follower(table, self.world.charters, lambda _: self.world.station, self.members, tail.known)
@@ -56,6 +60,8 @@ class Watch:
             if output.topic == topics.AUDIT:
                 self.audit.append(output.value)
                 said.append(read_statement(Followup, output.value, self.world.charter)[0])
+            elif output.topic == topics.OBSERVATIONS:
+                self.observed.append(output.value)
             else:
                 assert output.header == (followups.KAFKA_HEADER, b"1")
                 self.told.append((output.topic, output.value))

@@ -120,16 +120,16 @@ def settle(cluster: Cluster, world: World | None = None) -> Alliance:
 class Station:
     """A station process: started, killed, stopped by the tests that own it."""
 
-    def __init__(self, alliance: Alliance, log: Path) -> None:
-        """Prepare; ``start`` begins."""
-        self._alliance, self._log = alliance, log
+    def __init__(self, alliance: Alliance, log: Path, *words: str) -> None:
+        """Prepare; ``start`` begins. ``words`` are options of the command."""
+        self._alliance, self._log, self._words = alliance, log, words
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it has committed or found nothing to do."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*YIZHAN, "--home", str(self._alliance.home), "station", "run"],
+                [*YIZHAN, "--home", str(self._alliance.home), "station", "run", *self._words],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", "YIZHAN_CHARTER_LEAD_SECONDS": str(LEAD_SECONDS)},
@@ -170,9 +170,9 @@ class Station:
 
 
 @contextlib.contextmanager
-def running_station(alliance: Alliance, log: Path) -> Iterator[Station]:
+def running_station(alliance: Alliance, log: Path, *words: str) -> Iterator[Station]:
     """Start a station and stop it at the end, whatever happened to it in between."""
-    station = Station(alliance, log)
+    station = Station(alliance, log, *words)
     station.start()
     try:
         yield station

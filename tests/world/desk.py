@@ -174,7 +174,7 @@ def serving(world: DeskWorld, *others: str) -> Iterator[None]:
         feed = Feed(world.home, world.county)
         desk = Desk(world.home, world.county, world.accounts, feed, origins, allowed=allowed())
         stop, ready = StopSignal(), threading.Event()
-        arguments = (make_app(desk), listener, listening, stop, ready.set)
+        arguments = (make_app(desk), listener, listening, stop, ready.set, lambda: None)
         server = threading.Thread(target=serve, args=arguments, name="desk")
         server.start()
         try:

@@ -8,15 +8,18 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
 import click
 from prometheus_client import REGISTRY
 
 from yizhan.cli.context import log_to_stderr
+from yizhan.runtime.heartbeat import Heartbeat
 from yizhan.runtime.metrics import serve, watch_gauge, without_gauges
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
+from yizhan.runtime.supervision import tell_stopping
 from yizhan.runtime.watchdog import Watchdog
 
 
@@ -40,21 +43,24 @@ def stopping() -> Iterator[StopSignal]:
 
 @contextlib.contextmanager
 def working(
-    settings: Settings, metrics_port: int | None, elsewhere: str | None = None
+    settings: Settings, metrics_port: int | None, elsewhere: str | None = None, lock: Path | None = None
 ) -> Iterator[tuple[StopSignal, Watchdog]]:
     """Serve metrics, log to stderr and watch the work while the block runs.
 
-    ``elsewhere`` is the prefix of gauges that another process serves.
+    ``elsewhere`` is the prefix of gauges that another process serves; ``lock`` is held by this process, and the
+    beats of the work are noted beside it, unless the work does so itself.
     """
     with stopping() as stop:
         registry = REGISTRY if elsewhere is None else without_gauges(REGISTRY, elsewhere)
         server = serve(registry, settings.metrics_host, metrics_port)
-        watchdog = Watchdog(settings.watchdog_seconds).start()
+        heart = None if lock is None else Heartbeat(lock)
+        watchdog = Watchdog(settings.watchdog_seconds, heart=heart).start()
         watch_gauge(watchdog, REGISTRY)
         log_to_stderr()
         try:
             yield stop, watchdog
         finally:
+            tell_stopping()
             watchdog.stop()
             if server is not None:
                 server.close()

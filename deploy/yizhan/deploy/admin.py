@@ -58,16 +58,17 @@ def apply(
     members: Sequence[str],
     generations: Generations = _FIRST,
     *,
+    parts: Sequence[str] = (),
     internal: bool = False,
 ) -> tuple[str, ...]:
     """Apply the declaration of topics, access rules and quotas; return the changes, one line each.
 
     ``connection`` must be the administrator's. ``generations`` are those recorded; later ones that the
-    broker has are kept. ``internal``: replicate Kafka's own topics too, as is right where the cluster is ours alone.
-    Raises :class:`ApplyFailed` when the broker refuses,
+    broker has are kept. ``parts`` are the station's. ``internal``: replicate Kafka's own topics too, as is right where
+    the cluster is ours alone. Raises :class:`ApplyFailed` when the broker refuses,
     and ``ValueError`` as :func:`yizhan.schemas.topics.declare` does.
     """
-    declared = topics.declare(members)
+    declared = topics.declare(members, parts)
     with connected(connection) as client:
         current = latest(generations, _generations(client))
         return (

@@ -191,15 +191,18 @@ class Broker:
             self.process.remember(os.getpid())  # exec keeps both the id and the start time
         os.execv(argv[0], argv)  # noqa: S606  our own list, no shell
 
-    def restart(self, progress: Progress = lambda _: None, timeout: float = READY_SECONDS) -> None:
-        """Stop it and start it again with its present settings; where a supervisor runs it, that starts it."""
+    def restart(
+        self, progress: Progress = lambda _: None, timeout: float = READY_SECONDS, *, supervised: bool = False
+    ) -> None:
+        """Stop it and start it again with its present settings; where a supervisor runs it, that starts it.
+
+        A supervisor is there where ``run`` started it, or where the caller says so (``supervised``).
+        """
         self.stop()
         deadline = time.monotonic() + timeout
-        while self._supervised.exists() and self.pid() is None:
+        while (supervised or self._supervised.exists()) and self.pid() is None:
             if time.monotonic() > deadline:
-                raise BrokerFailed(
-                    f"broker {self.node} was stopped, and its supervisor did not start it again; start it"
-                )
+                raise BrokerFailed(f"broker {self.node} was stopped, and no supervisor started it again; start it")
             time.sleep(0.1)
         self.start(progress, timeout)
 

@@ -98,20 +98,28 @@ class Brokers:
         """Wait until all have joined and have everything. Raises :class:`BrokerFailed` when that makes no progress."""
         self._wait(lambda state: state.brokers >= self._all and not state.under_replicated, "everything on all brokers")
 
-    def renew(self, progress: Progress = lambda _: None) -> tuple[str, ...]:
-        """Start those again, one after the other, that run with outdated settings; one line each. One alone goes on.
+    def renew(
+        self, progress: Progress = lambda _: None, *, alone: bool = False, supervised: bool = False
+    ) -> tuple[str, ...]:
+        """Start those again, one after the other, that run with outdated settings; one line each.
+
+        One alone goes on, unless ``alone``: nothing moves while it starts. ``supervised``: they are only stopped, and
+        whoever supervises them starts them.
 
         Raises :class:`BrokerFailed` where a partition is not on all its brokers: then starting again would stop it.
         """
         lines: list[str] = []
-        for node in self.nodes if len(self.nodes) > 1 else ():
+        several = len(self.nodes) > 1
+        for node in self.nodes if alone or several else ():
             if node.pid() is None or not node.is_outdated():
                 continue
-            self.wait_whole()
+            if several:
+                self.wait_whole()
             progress(_("Kafka {node} 换上新的设置").format(node=node.node))
-            node.restart(progress)
+            node.restart(progress, supervised=supervised)
             lines.append(f"broker {node.node}: started again with new settings")
-            self.wait_whole()
+            if several:
+                self.wait_whole()
         return tuple(lines)
 
     def stop(self, timeout: float = STOP_SECONDS) -> bool:

@@ -52,7 +52,7 @@ def ensure_certificates(
     principals: Sequence[str],
     *,
     now: datetime,
-    valid_days: int = CERTIFICATE_DAYS,
+    valid_days: float = CERTIFICATE_DAYS,
     hosts: Sequence[str] = _LOOPBACK,
 ) -> tuple[str, ...]:
     """Create the authority and every principal's key and certificate that are missing or expire soon.
@@ -71,11 +71,6 @@ def ensure_certificates(
         for principal in made:
             _issue(tls / principal, names[principal], authority, now, valid_days, hosts)
     return tuple(made)
-
-
-def expiry(cert: Path) -> datetime:
-    """Return when a certificate expires. Raises ``OSError`` or ``ValueError`` for a file that is none."""
-    return x509.load_pem_x509_certificate(cert.read_bytes()).not_valid_after_utc
 
 
 def _require_own(tls: Path, principals: Sequence[str]) -> None:
@@ -113,7 +108,7 @@ def _issue(
     subject: str,
     authority: _Authority,
     now: datetime,
-    days: int,
+    days: float,
     hosts: Sequence[str],
 ) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
@@ -141,7 +136,7 @@ def _builder(
     issuer: x509.Name,
     key: ec.EllipticCurvePrivateKey,
     now: datetime,
-    days: int,
+    days: float,
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()

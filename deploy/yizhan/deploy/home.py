@@ -18,7 +18,7 @@ from yizhan.deploy.jars import Progress
 from yizhan.deploy.quorum import spread_leaders
 from yizhan.deploy.rehearsal import ensure_archive
 from yizhan.runtime.connection import KafkaConnection
-from yizhan.runtime.settings import FILE_NAME
+from yizhan.runtime.settings import FILE_NAME, Settings
 from yizhan.schemas import topics
 
 
@@ -77,7 +77,8 @@ def apply(
     tls = home / "tls"
     if generations.record(tls, admin.generations_found(connection)) and (tls / AUTHORITY).exists():
         ensure_certificates(tls, topics.principals(members), now=now)
-    return admin.apply(connection, members, generations.recorded(tls), internal=internal)
+    parts = Settings.load(home).station_parts
+    return admin.apply(connection, members, generations.recorded(tls), parts=parts, internal=internal)
 
 
 def _write_bootstrap(path: Path, bootstrap: str) -> None:

@@ -17,6 +17,7 @@ from yizhan.deploy.certificates import AUTHORITY, ensure_certificates
 from yizhan.deploy.errors import CertificateFailed
 from yizhan.deploy.generations import common_name, latest, parse_common_name, record, recorded
 from yizhan.runtime.connection import KafkaConnection
+from yizhan.runtime.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +74,4 @@ def revoke(
     tls = home / "tls"
     record(tls, {planned.principal: planned.generation})  # from here on the former certificate will lose its rights
     ensure_certificates(tls, [planned.principal], now=now)
-    return admin.apply(connection, members, recorded(tls))
+    return admin.apply(connection, members, recorded(tls), parts=Settings.load(home).station_parts)

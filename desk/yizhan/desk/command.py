@@ -21,6 +21,7 @@ from yizhan.desk.routes import allowed
 from yizhan.desk.serving import Listening, listen, serve
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.file_lock import exclusive
+from yizhan.runtime.supervision import tell_ready
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.consoles import list_consoles
 from yizhan.services.errors import ServiceError
@@ -71,11 +72,12 @@ def run(
     listening = Listening(host, own_port, _path(unix_socket), _path(cert), _path(key))
     if listening.unix is not None and not names:
         raise ServiceError(marked("经网关打开时，请用 --name 写明浏览器地址栏里的主机名"))
+    lock = home.county_folder(county) / f"{ACCOUNTS_FILE}{DESK_LOCK}"
     with (
         AccountStore(home.county_folder(county) / ACCOUNTS_FILE) as accounts,
-        exclusive(home.county_folder(county) / f"{ACCOUNTS_FILE}{DESK_LOCK}", _("在开这个值班台")),
+        exclusive(lock, _("在开这个值班台")),
         contextlib.closing(listen(listening)) as listener,
-        working(home.settings, home.settings.desk_metrics_port) as (stop, watchdog),
+        working(home.settings, home.settings.desk_metrics_port, lock=lock) as (stop, watchdog),
     ):
         origins = listening.origins(listener, names)
         desk = Desk(
@@ -89,16 +91,16 @@ def run(
             allowed=allowed(),
         )
         CONSOLES.set_function(lambda: sum(each.audible for each in list_consoles(home, county)))
-        watchdog.stop()  # a request may take its time
 
         def ready() -> None:
             if (token := accounts.accounts.first_link(utc_now())) is not None:
                 say(_("还没有账户。请安全管理员在 24 小时内打开这个链接，建立自己的账户；只能用一次："))
                 tell(f"{origins[0]}/link/{token}")
             log.info("desk-%s: ready", county)
+            tell_ready(_("值班台已开：{address}").format(address=origins[0]))
             say(_("值班台已开：{address}；按 Ctrl-C 停下").format(address=origins[0]))
 
-        serve(make_app(desk), listener, listening, stop, ready)
+        serve(make_app(desk), listener, listening, stop, ready, watchdog.beat)
 
 
 def _headers(home: Home) -> tuple[str, str] | None:

@@ -15,12 +15,10 @@ from yizhan.services.commands import command_of
 from yizhan.services.consoles import list_consoles
 from yizhan.services.equipment import Equipment
 from yizhan.services.labels import KEY_ROLES, KEY_STATES
-from yizhan.services.processes import progress_age
-from yizhan.services.status import DISK_BYTES, UNSENT_SECONDS, HomeStatus
+from yizhan.services.status import DISK_BYTES, UNSENT_SECONDS
+from yizhan.services.status_found import HomeStatus
 
 _KEY_SOON: Final = timedelta(days=30)
-_SILENT_SECONDS: Final = 11
-"""A process that works says so once a second, and at least every ten while no broker answers."""
 _KINDS: Final = {
     "inbox": marked("收件程序"), "outbox": marked("发件程序"), "cosign": marked("会签程序"), "station": marked("驿站"),
     "ledger": marked("账本"), "desk": marked("值班台"),
@@ -39,17 +37,16 @@ class Row:
     todo: str = ""
 
 
-def process_rows(ask: Ask, status: HomeStatus) -> list[Row]:
+def process_rows(status: HomeStatus) -> list[Row]:
     """Return the processes of the county, and Kafka."""
     found = []
     for each in status.processes:
         kind = each.name.partition("-")[0]
         name = _(_KINDS[kind]) if kind in _KINDS else each.name
-        age = progress_age(ask.desk.home, ask.desk.county, kind) if kind in {"inbox", "outbox"} else None  # type: ignore[arg-type]
         if not each.running:
             found.append(Row(name, "bad", _("没有在运行"), each.name, _("请启动它；由 systemd 照管的，看相应单元")))
-        elif age is not None and age > _SILENT_SECONDS:
-            words = _("卡住了：{n} 秒没有进展").format(n=round(age))
+        elif each.stuck:
+            words = _("卡住了：{n} 秒没有进展").format(n=round(each.silent_seconds or 0))
             found.append(Row(name, "bad", words, each.name, _("请看它的日志，重新启动它")))
         else:
             found.append(Row(name, "ok", _("在运行"), each.name))

@@ -62,9 +62,18 @@ class Listening:
 
 
 def serve(
-    app: ASGIApp, listener: socket.socket, listening: Listening, stop: StopSignal, ready: Callable[[], None]
+    app: ASGIApp,
+    listener: socket.socket,
+    listening: Listening,
+    stop: StopSignal,
+    ready: Callable[[], None],
+    beat: Callable[[], None],
 ) -> None:
-    """Serve until ``stop``; ``ready`` is called once requests are answered."""
+    """Serve until ``stop``; ``ready`` is called once requests are answered, ``beat`` each second from the loop."""
+
+    async def notified() -> None:
+        beat()
+
     config = uvicorn.Config(
         app,
         ssl_certfile=listening.certificate,
@@ -75,6 +84,8 @@ def serve(
         proxy_headers=False,
         lifespan="on",
         timeout_graceful_shutdown=2,
+        callback_notify=notified,
+        timeout_notify=1,
     )
     server = _Server(config)
     watcher = threading.Thread(target=_watch, args=(server, stop, ready), name="stop", daemon=True)

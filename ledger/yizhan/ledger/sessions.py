@@ -16,6 +16,7 @@ from yizhan.ledger import metrics
 from yizhan.ledger.kafka_io import Wire, WireFailed
 from yizhan.ledger.rate_limit import RateLimit
 from yizhan.runtime.errors import NotAuthorised
+from yizhan.runtime.supervision import tell_connected, tell_waiting
 from yizhan.schemas import topics
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.timestamps import written
@@ -78,6 +79,7 @@ class Sessions(ABC):
         for code in members:
             name = topics.cosignatures(code)
             wire.seek(name, max(0, ends[name] - REMEMBERED))
+        tell_connected()
         log.info("%s: ready at %d, cluster %s", self._name, size, wire.cluster)
         self._backoff = _BACKOFF_SECONDS[0]
 
@@ -110,6 +112,7 @@ class Sessions(ABC):
     def _wait(self, error: Exception) -> None:
         metrics.RECONNECTS.inc()
         log.warning("%s: %s; again in %.1f s", self._name, error, self._backoff)
+        tell_waiting()
         self._away()
         self._stop.wait(self._backoff)
         self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS[1])

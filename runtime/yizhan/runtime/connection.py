@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.runtime.errors import SettingError
+from yizhan.runtime.tls import RenewableContext
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import marked
 
@@ -57,7 +58,7 @@ class KafkaConnection:
         return ("SASL_" if self.sasl_mechanism else "") + ("SSL" if self.ca else "PLAINTEXT")
 
     def ssl_context(self) -> ssl.SSLContext | None:
-        """Create a client's context: TLS 1.2 or later, the given CA only; None without TLS.
+        """Create a client's context: TLS 1.2 or later, the given CA only, renewed files as they come; None without TLS.
 
         Raises :class:`SettingError` for a file that is missing, unreadable, or not what it should
         be.
@@ -65,11 +66,12 @@ class KafkaConnection:
         if self.ca is None:
             return None
         try:
-            context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(self.ca))
+            context = RenewableContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(self.ca)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             if self.cert is not None:
-                context.load_cert_chain(str(self.cert), None if self.key is None else str(self.key))
-        except (OSError, ssl.SSLError) as error:
+                context.follow(self.cert, self.key)
+        except (OSError, ValueError) as error:
             files = ", ".join(str(path) for path in (self.ca, self.cert, self.key) if path is not None)
             sentence = marked(
                 "TLS 文件 {files} 不能用：应为 PEM 格式的 CA、证书和密钥；请重新生成，或把 tls_dir 指到所在目录"

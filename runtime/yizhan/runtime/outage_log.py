@@ -1,4 +1,4 @@
-"""Logs a broker's outage: soon after it begins, then once a minute, and when it ends.
+"""Logs a broker's outage: soon after it begins, then once a minute, and when it ends. systemd hears of it too.
 
 Rule 1: kafka-python does not tell a client that only reads about a lost broker; so this class asks for it.
 """
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from yizhan.runtime.supervision import tell_connected, tell_waiting
 from yizhan.schemas.i18n import _
 
 GRACE_SECONDS: Final = 3.0
@@ -27,6 +28,7 @@ class OutageLog:
         self._who, self._where, self._monotonic = who, where, monotonic
         self._since: float | None = None
         self._told: float | None = None
+        self._answered = False
 
     @property
     def known(self) -> bool:
@@ -39,13 +41,17 @@ class OutageLog:
         if answers:
             self._since, logged = None, self._told
             self._told = None
+            if not self._answered:
+                self._answered = True
+                tell_connected()
             if logged is not None:
                 log.warning(_("{who}：Kafka（{where}）又接通了").format(who=self._who, where=self._where))
             return logged is not None
         self._since = now if self._since is None else self._since
         if now - self._since < GRACE_SECONDS or (self._told is not None and now - self._told < AGAIN_SECONDS):
             return False
-        self._told = now
+        self._told, self._answered = now, False
+        tell_waiting()
         sentence = _("{who}：连不上 Kafka（{where}），收发暂停；已收下的不会丢，接通后自动继续")
         log.warning("%s%s", sentence.format(who=self._who, where=self._where), f" ({why})" if why else "")
         return True

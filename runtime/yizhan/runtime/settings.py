@@ -171,6 +171,10 @@ class Settings(BaseSettings):
     """Default 64: events whose sends may be under way at once. Small: slow; large: more to do again
     after a kill.
     """
+    station_parts: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")], ...] = ()
+    """Default none: one station serves all members. Names of further parts that share the members with it, such as
+    ``["east", "west"]``: ``yizhan broker apply`` makes their topics. A part that is missing here does not start.
+    """
     station_session_timeout_seconds: Annotated[float, Field(ge=6, le=300)] = 6.0
     """Default 6, the least that brokers take: a dead worker holds its group so long. Too long: a
     slow takeover.

@@ -6,6 +6,8 @@ at once, with status 70 (EX_SOFTWARE): its supervisor starts it again and what w
 read again.
 Rule 3: sleeping is not hanging: after SIGSTOP or a suspended machine it waits one more
 interval.
+Rule 4: it passes beats on, about once a second, to systemd's watchdog and to the file that ``yizhan status`` reads;
+without a new beat it says nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +20,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from yizhan.runtime.supervision import tell_alive, tell_timeout
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from yizhan.runtime.heartbeat import Heartbeat
 
 EXIT_STALLED = 70
 """Exit status of a process that its watchdog ended (sysexits.h EX_SOFTWARE)."""
@@ -41,12 +47,21 @@ class Watchdog:
     restart.
     """
 
-    def __init__(self, timeout_seconds: float, on_stall: Callable[[], None] = end_process) -> None:
-        """Prepare it; :meth:`start` begins. Raises ``ValueError`` unless the time is > 0."""
+    def __init__(
+        self,
+        timeout_seconds: float,
+        on_stall: Callable[[], None] = end_process,
+        *,
+        heart: Heartbeat | None = None,
+    ) -> None:
+        """Prepare it; :meth:`start` begins. Raises ``ValueError`` unless the time is > 0.
+
+        ``heart`` is beaten for each new beat, for a process whose working loop does not do so itself.
+        """
         if timeout_seconds <= 0:
             raise ValueError(f"timeout_seconds: expected > 0, got {timeout_seconds}")
         self.timeout_seconds = timeout_seconds
-        self._on_stall = on_stall
+        self._on_stall, self._heart = on_stall, heart
         self._last = time.monotonic()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -54,6 +69,7 @@ class Watchdog:
     def start(self) -> Watchdog:
         """Start watching, counting from now."""
         self.beat()
+        tell_timeout(self.timeout_seconds)
         self._thread.start()
         return self
 
@@ -74,7 +90,13 @@ class Watchdog:
     def _watch(self) -> None:
         interval = min(1.0, self.timeout_seconds / 4)
         before = time.monotonic()
+        told = 0.0
         while not self._stopped.wait(interval):
+            if (last := self._last) != told:
+                told = last
+                tell_alive()
+                if self._heart is not None:
+                    self._heart.beat()
             now = time.monotonic()
             if now - before > 2 * interval + 1.0:  # this thread did not run either: the machine was suspended
                 self._last = now

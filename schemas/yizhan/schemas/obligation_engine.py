@@ -17,13 +17,16 @@ Rule 6: a withdrawal discharges nothing. If it takes back what discharged an obl
 Rule 7: an event that was learnt ``KEPT`` before it was received opens nothing: it may have been here before, and
         what it opened then may have ended and been forgotten.
 Rule 8: an answer binds ``both`` only where the other side asked: nobody owes a patrol that it never planned.
+Rule 9: parts of a station share the members: a part owns an obligation if it serves the first of ``owes``. Only its
+        owner reminds of it, opens it with its period, and says that it is discharged. Other parts know it because
+        their members' events may open or cancel it, or answer what opened it.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -34,9 +37,11 @@ from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header, Ref, split_id
 from yizhan.schemas.obligation_events import Event, of_type
 from yizhan.schemas.obligation_index import ThreadIndex
+from yizhan.schemas.obligation_periods import pairs, period_name
+from yizhan.schemas.obligation_rebuilding import after_step
 from yizhan.schemas.obligation_rules import ObligationRule
 from yizhan.schemas.obligation_state import KEPT, ObligationState, forget_at, planned
-from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OPENED
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, OPENED
 from yizhan.schemas.terms import periods
 from yizhan.schemas.timestamps import instant, written
 
@@ -46,8 +51,10 @@ _Key = TypeVar("_Key")
 class ObligationEngine:
     """All obligations of one alliance. Takes events and ticks in the order in which the station read them."""
 
-    def __init__(self, obligations: Iterable[ObligationState] = ()) -> None:
-        """Continue from stored obligations."""
+    def __init__(self, obligations: Iterable[ObligationState] = (), serves: Collection[str] | None = None) -> None:
+        """Continue from stored obligations; ``serves`` are the members of this part of the station (None: all)."""
+        self._serves = serves
+        self._begun: set[tuple[str, str, str]] = set()
         self._obligations: dict[str, ObligationState] = {}
         self._about: defaultdict[str, set[str]] = defaultdict(set)
         self._threads = ThreadIndex()
@@ -68,6 +75,10 @@ class ObligationEngine:
     def __iter__(self) -> Iterator[ObligationState]:
         """Iterate over all that are stored, ended ones too."""
         return iter(self._obligations.values())
+
+    def owns(self, owes: tuple[str, ...]) -> bool:
+        """Tell whether this part of the station owns what some members owe (rule 9)."""
+        return self._serves is None or owes[0] in self._serves
 
     def get(self, name: str) -> ObligationState | None:
         """Return one by its id, or None."""
@@ -122,7 +133,7 @@ class ObligationEngine:
             rule = event.rules.get(obligation.rule)
             if rule is None or not event.fits(obligation, rule):
                 continue
-            if event.header.county in obligation.owes and event.binds(obligation, rule):
+            if event.header.county in obligation.owes and self.owns(obligation.owes) and event.binds(obligation, rule):
                 yield from self._end(obligation, DISCHARGED, event)
             if rule.discharged.by == "answers":
                 owing[obligation.rule].append(obligation)
@@ -132,6 +143,33 @@ class ObligationEngine:
                 for obligation in obligations
             ):
                 yield event.not_owed(obligations[0])
+
+    def for_owners(self, event: Event) -> Iterator[Followup]:
+        """Yield the discharges by an event that other parts of the station have to say: they own the obligations."""
+        if event.header.status != "Actual" or event.header.withdraws is not None:
+            return
+        for obligation in self._candidates(event):
+            open_or_ours = obligation.ended is None or obligation.by == event.ref
+            if open_or_ours and not self.owns(obligation.owes) and event.discharges(obligation):
+                yield obligation.statement(DISCHARGED, event.at, event.charter.name, by=event.ref)
+
+    def learn(self, step: Followup, charters: Charters) -> None:
+        """Take a step that another part of the station said, or that this one said before it died."""
+        if (learnt := after_step(self._obligations.get(step.obligation), step, charters)) is not None:
+            self._put(learnt)
+
+    def confirm(self, step: Followup) -> bool:
+        """Discharge one of our obligations by an event that another part handled; tell whether it is to be said.
+
+        Said again it is the same again; of two events the first counts.
+        """
+        known = self._obligations.get(step.obligation)
+        if known is None or not self.owns(known.owes):
+            return False
+        if known.ended is None:
+            self._put(known.after(step))
+            return True
+        return (known.by, known.ended) == (step.by, step.at)
 
     def _candidates(self, event: Event) -> list[ObligationState]:
         header, ids = event.header, set[str]()
@@ -292,12 +330,14 @@ class ObligationEngine:
         zone = ZoneInfo(charter.time_zone)
         for rule in charter.policy.obligations.values():
             for label, opened, due in periods(rule, now, zone):
-                for owes, owed in _pairs(rule, charter):
-                    name = f"{rule.id}/{label}/{'-'.join(sorted({*owes, *owed}))}"
-                    name += "" if rule.owes == "pair" else f"/{owes[0]}"
-                    if name in self._obligations:
+                begun = (charter.name, rule.id, label)
+                if begun in self._begun:  # a tick costs the same for six members and for six hundred
+                    continue
+                steps = tuple(each for each in planned(rule, opened, due, zone) if each.at >= written(now))
+                for owes, owed in pairs(rule, charter):
+                    name = period_name(rule, label, owes, owed)
+                    if name in self._obligations or not self.owns(owes):
                         continue
-                    steps = tuple(each for each in planned(rule, opened, due, zone) if each.at >= written(now))
                     obligation = ObligationState(
                         obligation=name, rule=rule.id, owes=owes, owed=owed, period=label, opened=written(opened),
                         due=written(due), charter=charter.name, steps=steps,
@@ -305,6 +345,7 @@ class ObligationEngine:
                     self._put(obligation)
                     # Said at the tick: the station, its charter and its key may be younger than the period.
                     yield obligation.statement(OPENED, written(now), charter.name)
+                self._begun.add(begun)
 
     # -- keeping --
 
@@ -317,7 +358,7 @@ class ObligationEngine:
             index[key].add(name)
         if obligation.ended is None:
             self._threads.add(obligation)
-            if obligation.steps:
+            if obligation.steps and self.owns(obligation.owes):
                 heapq.heappush(self._waiting, (obligation.steps[0].at, name))
         else:
             heapq.heappush(self._waiting, (forget_at(obligation), name))
@@ -357,36 +398,3 @@ def _leave(index: dict[_Key, set[str]], key: _Key, name: str) -> None:
         index[key].discard(name)
         if not index[key]:
             del index[key]
-
-
-def rebuild(statements: Iterable[Followup], charters: Charters) -> ObligationEngine:
-    """Rebuild the obligations from the station's statements, in any order: for a table that was lost."""
-    heard: defaultdict[str, dict[str, Followup]] = defaultdict(dict)
-    for each in statements:
-        if each.step != NOT_OWED:
-            heard[each.obligation][each.step] = each
-    return ObligationEngine(_again(steps, charters) for steps in heard.values() if OPENED in steps)
-
-
-def _again(steps: Mapping[str, Followup], charters: Charters) -> ObligationState:
-    first = steps[OPENED]
-    charter = charters.charter_for(instant(first.opened), first.charter)
-    rule = charter.policy.obligations.get(first.rule)
-    zone = ZoneInfo(charter.time_zone)
-    all_steps = () if rule is None else planned(rule, instant(first.opened), instant(first.due), zone)
-    if first.period is not None:  # rule 2
-        all_steps = tuple(each for each in all_steps if each.at >= first.at)
-    obligation = ObligationState.of(first, all_steps)
-    for each in steps.values():
-        obligation = obligation.after(each)
-    return obligation
-
-
-def _pairs(rule: ObligationRule, charter: Charter) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    for pair in charter.alliance.pairs:
-        one, other = sorted(pair)
-        if rule.owes == "pair":
-            yield (one, other), ()
-        else:
-            yield (one,), (other,)
-            yield (other,), (one,)

@@ -146,6 +146,16 @@ class Event(NamedTuple):
             return self.after(obligation.about.id, obligation.opened)
         return True
 
+    def discharges(self, obligation: ObligationState) -> bool:
+        """Tell whether it discharges an obligation, if that is open."""
+        rule = self.rules.get(obligation.rule)
+        return (
+            rule is not None
+            and self.header.county in obligation.owes
+            and self.fits(obligation, rule)
+            and self.binds(obligation, rule)
+        )
+
     def after(self, event_id: str, at: str) -> bool:
         """Tell whether it came after another event: by their numbers, where they are of one epoch."""
         source, epoch, number = split_id(event_id)

@@ -30,6 +30,12 @@ CHECKPOINTS: Final = "yizhan.checkpoints"
 CHARTER: Final = "yizhan.charter"
 FOLLOWUPS: Final = "yizhan.followups"
 TICKS: Final = "yizhan.ticks"
+PARTS: Final = "yizhan.parts"
+"""Which part of the station serves a member; only where parts share the members."""
+OBSERVATIONS: Final = "yizhan.observations"
+"""What one part of the station tells the others of obligations; only where parts share the members."""
+MAIN: Final = "main"
+"""The part that serves every member that no other part serves."""
 
 EVENTS_MAX_BYTES: Final = 1024 * 1024
 """A record batch on an events topic: envelope, headers, framing. Smaller: legal events bounce."""
@@ -57,7 +63,9 @@ _SMALL_TABLE: Final = (
 """The table is changed for ever and holds little: old records go soon. Kafka compacts closed segments only, and keeps
 what deletes a row for a day unless told otherwise: here ten minutes, which is longer than a start takes (a reader that
 began before must still meet the deletion of a row that it read)."""
+_OBSERVATIONS_DAYS: Final = 40
 _MEMBER: Final = re.compile(r"[0-9]{6}")
+_PART: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _EVENTS: Final = re.compile(r"yizhan\.events\.([0-9]{6})")
 
 
@@ -99,6 +107,21 @@ def attachments(member: str) -> str:
 def cosignatures(member: str) -> str:
     """Return the topic where a member countersigns checkpoints."""
     return f"yizhan.cosignatures.{member}"
+
+
+def followups(part: str = MAIN) -> str:
+    """Return the topic that is the table of obligations of one part of the station."""
+    return FOLLOWUPS if part == MAIN else f"{FOLLOWUPS}.{part}"
+
+
+def ticks(part: str = MAIN) -> str:
+    """Return the topic of the instants at which one part of the station looks at what is due."""
+    return TICKS if part == MAIN else f"{TICKS}.{part}"
+
+
+def part_group(part: str = MAIN) -> str:
+    """Return the consumer group of one part of the station: ``yizhan-station``, ``yizhan-station-east``."""
+    return group_prefix(STATION) if part == MAIN else group(STATION, part)
 
 
 def member_of_events(topic: str) -> str | None:
@@ -180,11 +203,12 @@ class Quota:
     """Of one thread; None: no bound. The broker reads through a compressed batch: bytes alone do not bound that."""
 
 
-def declare(members: Sequence[str]) -> tuple[Topic, ...]:
+def declare(members: Sequence[str], parts: Sequence[str] = ()) -> tuple[Topic, ...]:
     """Return every topic of an alliance.
 
-    ``members`` are six-digit GB/T 2260 codes; their order does not matter. Raises ``ValueError``
-    for none, for one that is not six ASCII digits, and for one named twice.
+    ``members`` are six-digit GB/T 2260 codes; ``parts`` the station's parts beside ``MAIN``; the order of neither
+    matters. Raises ``ValueError`` for no member, for one that is not six ASCII digits, for a part whose name is not of
+    the form ``[a-z][a-z0-9-]{0,30}``, and for one of either named twice.
     """
     codes = _checked(members)
     everybody = (*map(county, codes), STATION, LEDGER, AUDITOR)
@@ -196,9 +220,16 @@ def declare(members: Sequence[str]) -> tuple[Topic, ...]:
         _written_by_station(AUDIT, (STATION, LEDGER, AUDITOR), FOR_EVER),
         Topic(CHECKPOINTS, (LEDGER,), everybody, FOR_EVER, NOTE_MAX_BYTES),
         Topic(CHARTER, (STATION,), everybody, FOR_EVER, STATION_MAX_BYTES, "compact"),
-        Topic(FOLLOWUPS, (STATION,), (STATION,), FOR_EVER, _TABLE_MAX_BYTES, "compact", _SMALL_TABLE),
-        Topic(TICKS, (STATION,), (STATION,), _DAY_MS, NOTE_MAX_BYTES),
+        *_of_part(MAIN),
     ]
+    for part in _checked_parts(parts):
+        topics += _of_part(part)
+    if parts:
+        own = ((STATION,), (STATION,))
+        topics += [
+            Topic(PARTS, *own, FOR_EVER, NOTE_MAX_BYTES, "compact"),
+            Topic(OBSERVATIONS, *own, _OBSERVATIONS_DAYS * _DAY_MS, _TABLE_MAX_BYTES),
+        ]
     return tuple(topics)
 
 
@@ -216,6 +247,22 @@ def quotas(members: Sequence[str]) -> tuple[Quota, ...]:
 def principals(members: Sequence[str]) -> tuple[str, ...]:
     """Return everyone who needs a certificate, the broker aside. Raises as :func:`declare`."""
     return (ADMIN, STATION, AUDITOR, LEDGER, *map(county, _checked(members)))
+
+
+def _of_part(part: str) -> list[Topic]:
+    return [
+        Topic(followups(part), (STATION,), (STATION,), FOR_EVER, _TABLE_MAX_BYTES, "compact", _SMALL_TABLE),
+        Topic(ticks(part), (STATION,), (STATION,), _DAY_MS, NOTE_MAX_BYTES),
+    ]
+
+
+def _checked_parts(parts: Sequence[str]) -> tuple[str, ...]:
+    for part in parts:
+        if not _PART.fullmatch(part) or part == MAIN:
+            raise ValueError(f"parts: expected names like east, other than {MAIN}, came {part!r}")
+    if len(set(parts)) != len(parts):
+        raise ValueError(f"parts: expected each once, came {', '.join(parts)}")
+    return tuple(sorted(parts))
 
 
 def _of_member(code: str, everybody: tuple[str, ...], others: tuple[str, ...]) -> list[Topic]:

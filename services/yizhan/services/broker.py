@@ -1,4 +1,4 @@
-"""The Kafka of this machine: started, stopped, asked; topics, rights and quotas applied; certificates revoked.
+"""The Kafka of this machine: started, stopped, asked; topics, rights, quotas applied; certificates revoked, renewed.
 
 Rule 1: only the commands that do this import this module: it needs a Kafka client.
 """
@@ -6,14 +6,18 @@ Rule 1: only the commands that do this import this module: it needs a Kafka clie
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from yizhan.deploy import revocation
 from yizhan.deploy.broker import Status
 from yizhan.deploy.brokers import Brokers
 from yizhan.deploy.certificates import BROKER
+from yizhan.deploy.generations import recorded
 from yizhan.deploy.home import apply, bring_up, setup_home
 from yizhan.deploy.rehearsal import ensure_archive
+from yizhan.deploy.renewal import Renewal, renew
 from yizhan.deploy.revocation import Revocation
+from yizhan.deploy.strimzi import manifests
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import topics
 from yizhan.services.counties import find_county
@@ -56,6 +60,20 @@ def broker_status(home: Home) -> tuple[Status, ...]:
 def apply_declaration(home: Home) -> tuple[str, ...]:
     """Make topics, rights and quotas in the Kafka that the settings name; return what was changed."""
     return apply(home.path, home.settings.connection(topics.ADMIN), _members(home), now=utc_now())
+
+
+def renew_certificates(home: Home, progress: Progress = SILENT, *, supervised: bool = False) -> Renewal:
+    """Renew the certificates that expire soon, and restart Kafka if its own was among them.
+
+    ``supervised``: Kafka is only stopped; whoever supervises it starts it again.
+    """
+    members = _members(home)
+    return renew(home.path, members, now=utc_now(), supervised=supervised, progress=progress.describe)
+
+
+def strimzi_manifests(home: Home) -> dict[str, Any]:
+    """Return the declaration as manifests for Strimzi, one list."""
+    return manifests(_members(home), recorded(home.path / "tls"))
 
 
 def plan_revocation(home: Home, owner: str) -> Revocation:

@@ -38,7 +38,8 @@ from yizhan.services.handover_matters import (
 from yizhan.services.home import Home
 from yizhan.services.obligations import find_obligations
 from yizhan.services.outbox import list_undelivered
-from yizhan.services.status import SOON, Problem, home_status
+from yizhan.services.status import SOON, home_status
+from yizhan.services.status_found import Problem
 from yizhan.services.stores import read_inbox, read_outbox
 
 OPEN_FOR: Final = timedelta(days=3)

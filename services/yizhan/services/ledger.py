@@ -13,6 +13,7 @@ from typing import Final, Self
 
 from yizhan.consumers.view import InboxView
 from yizhan.ledger.cosigner import Cosigner, StatementSource
+from yizhan.ledger.log import LOCK as LEDGER_LOCK
 from yizhan.ledger.log import LedgerSigningKeys
 from yizhan.ledger.mirror import FILE, MirrorView
 from yizhan.ledger.statements import FILE as STATEMENTS_FILE
@@ -36,6 +37,17 @@ COSIGNER_LOCK: Final = ".lock"
 def ledger_folder(home: Home) -> Path:
     """Where the ledger is."""
     return home.path / FOLDER
+
+
+def ledger_lock(home: Home) -> Path:
+    """Return what the process holds that runs the ledger."""
+    return ledger_folder(home) / LEDGER_LOCK
+
+
+def cosigner_lock(home: Home, county: str) -> Path:
+    """Return what the process holds that cosigns for a county."""
+    path = cosigner_path(home, county)
+    return path.with_name(path.name + COSIGNER_LOCK)
 
 
 def ledger_key_source(home: Home, lock: PassphraseSource) -> Callable[[Charter, datetime], LedgerSigningKeys]:

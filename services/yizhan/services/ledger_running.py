@@ -25,8 +25,8 @@ from yizhan.schemas.i18n import _
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.ledger import (
-    COSIGNER_LOCK,
     CountyBooks,
+    cosigner_lock,
     cosigner_path,
     cosigning_key_source,
     ledger_folder,
@@ -56,7 +56,7 @@ def opened_cosigning(home: Home, county: str, passphrases: PassphraseSource) -> 
     connection = settings.connection(topics.county(county))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
-        exclusive(path.with_name(path.name + COSIGNER_LOCK), _("在为 {county} 会签").format(county=county)),
+        exclusive(cosigner_lock(home, county), _("在为 {county} 会签").format(county=county)),
         open_cosigner(home, county) as mine,
         CountyBooks(home, county) as books,
     ):

@@ -119,6 +119,11 @@ def is_running(process: HomeProcess) -> bool:
     return is_shared(process.lock) if process.name == STATION else holder(process.lock) is not None
 
 
+def silence(process: HomeProcess) -> float | None:
+    """Return how many seconds ago a process last said that its work advances; None if it never did."""
+    return silence_seconds(process.lock)
+
+
 def progress_age(home: Home, county: str, kind: Literal["inbox", "outbox"]) -> float | None:
     """Return how many seconds ago a process of a county last advanced; None if it never ran.
 

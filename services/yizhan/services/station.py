@@ -22,13 +22,17 @@ from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.topics import STATION
 from yizhan.services.charter import public_folder, published, reader_folder, role_keys, roles_folder
+from yizhan.services.counties import find_county
 from yizhan.services.home import WORKER_LOCK, Home
 from yizhan.services.keys import PassphraseSource, station_keys
+from yizhan.streams.cluster import Cluster
+from yizhan.streams.errors import StationError
+from yizhan.streams.moving import Moved, PartStatus, move, part_status
 from yizhan.streams.worker import run_station as run_worker
 
 
-def run_station(home: Home, passphrases: PassphraseSource) -> None:
-    """Run the station until SIGTERM, then end the process with status 0.
+def run_station(home: Home, passphrases: PassphraseSource, part: str = topics.MAIN) -> None:
+    """Run the station, or one part of it, until SIGTERM, then end the process with status 0.
 
     Raises:
         NoKey: there is no postmark key.
@@ -39,8 +43,30 @@ def run_station(home: Home, passphrases: PassphraseSource) -> None:
     folder = home.path / STATION
     keys = station_keys(folder / "keys", (home.charters.latest(), home.charter), passphrases)
     connection = home.settings.connection(topics.STATION)
-    with shared(folder / WORKER_LOCK):  # a second one is a hot standby
-        run_worker(home.settings, connection, station_charters(home, keys, passphrases), keys, folder)
+    lock = folder / (WORKER_LOCK if part == topics.MAIN else f"{part}-{WORKER_LOCK}")
+    with shared(lock):  # a second one is a hot standby
+        run_worker(home.settings, connection, station_charters(home, keys, passphrases), keys, lock, part)
+
+
+def list_parts(home: Home) -> list[PartStatus]:
+    """Return the parts of the station: whom each serves, whether it runs (``StationError`` if no broker answers)."""
+    with contextlib.closing(Cluster(home.settings.connection(topics.STATION))) as cluster:
+        return part_status(cluster, home.charters.latest().members, home.settings.station_parts)
+
+
+def move_members(home: Home, members: Sequence[str], to: str) -> list[Moved]:
+    """Move members to a part of the station; both parts must be stopped.
+
+    Raises:
+        UnknownMember: a word is no county.
+        StationError: one is no member, a part still runs, a topic is missing, or Kafka does not answer.
+    """
+    codes = [find_county(home, each) for each in members]
+    if strangers := sorted({*codes} - {*home.charters.latest().members}):
+        raise StationError(marked("章程里没有这些成员：{members}"), members=", ".join(strangers))
+    connection = home.settings.connection(topics.STATION)
+    with contextlib.closing(Cluster(connection)) as cluster:
+        return move(connection, home.charters, cluster, codes, to)
 
 
 class TopicOutlet:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,15 +18,15 @@ from yizhan.charter.reader import CharterReader
 from yizhan.consumers.bell.labels import rung_name
 from yizhan.consumers.followups import Obligation
 from yizhan.consumers.view import InboxView
-from yizhan.deploy.certificates import expiry
+from yizhan.deploy.certificates import AUTHORITY, BROKER
 from yizhan.ledger.mirror import MirrorView
 from yizhan.producers.outbox_view import OutboxView
-from yizhan.producers.queries import Figures, OutboxQuery
+from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.connection import KafkaConnection
+from yizhan.runtime.tls import expiry
 from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
-from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import Sentence, join_list, marked
 from yizhan.services.bell import bell_path, bell_status, counties_without_bell, rings_nobody
 from yizhan.services.broker_health import broker_faults
@@ -35,7 +34,16 @@ from yizhan.services.home import Home
 from yizhan.services.ledger import cosigner_path, ledger_folder
 from yizhan.services.ledger_status import LedgerStatus, ledger_status
 from yizhan.services.own_obligations import own_obligations
-from yizhan.services.processes import broker_pid, has_broker, home_processes, is_running, start_action
+from yizhan.services.processes import (
+    HomeProcess,
+    broker_pid,
+    has_broker,
+    home_processes,
+    is_running,
+    silence,
+    start_action,
+)
+from yizhan.services.status_found import CountyStatus, HomeStatus, Problem, ProcessStatus
 from yizhan.services.stores import read_inbox, read_outbox
 
 RECENT: Final = timedelta(days=7)
@@ -55,77 +63,6 @@ CERTIFICATE_LEFT: Final = timedelta(days=21)
 """The station renews a certificate in its last thirty days, and somebody has to carry it to the county."""
 _CLOCK_EVENTS: Final = 5
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that needs a person: ``code`` for programs, ``county`` whose it is, and what can be done."""
-
-    code: str
-    sentence: Sentence
-    county: str | None = None
-    action: Action | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessStatus:
-    """Whether a process that this home has keys for runs."""
-
-    name: str
-    running: bool
-
-
-@dataclass(slots=True)
-class CountyStatus:
-    """One county in figures; what could not be read is None."""
-
-    county: str
-    outbox: Figures | None = None
-    refused: int | None = None
-    last_arrival: datetime | None = None
-    ringing: int | None = None
-    gaps: int | None = None
-    aside: int | None = None
-    overdue: int | None = None
-    due_soon: int | None = None
-
-
-@dataclass(slots=True)
-class HomeStatus:
-    """What was found at an instant. ``ledger_final`` is the size that a quorum cosigned."""
-
-    at: datetime
-    broker: str | None = None
-    broker_answers: bool = False
-    processes: list[ProcessStatus] = field(default_factory=list)
-    counties: list[CountyStatus] = field(default_factory=list)
-    charter: str | None = None
-    ledger_size: int | None = None
-    ledger_final: int | None = None
-    disk_free_bytes: int | None = None
-    problems: list[Problem] = field(default_factory=list)
-    never_ran: bool = False
-    """Whether no process of this home was ever started: its keys are all that there is."""
-
-    def add(self, code: str, sentence: str, action: Action | None = None, /, **params: object) -> None:
-        """Note a problem; a parameter ``county`` says whose it is."""
-        county = str(params["county"]) if "county" in params else None
-        self.problems.append(Problem(code, Sentence.of(sentence, **params), county, action))
-
-    @contextlib.contextmanager
-    def part(self, name: str, county: str | None = None) -> Iterator[None]:
-        """Look at one part; that it cannot be read is a problem, and the others are looked at all the same."""
-        try:
-            yield
-        except (YizhanError, OSError) as error:
-            self._unreadable(name, county, error, error.hint if isinstance(error, YizhanError) else None)
-        except Exception as error:  # rule 1; nobody expected it: its traceback is for engineers
-            log.exception("Status: %s", name)
-            self._unreadable(name, county, f"{type(error).__name__}: {error}", None)
-
-    def _unreadable(self, name: str, county: str | None, why: object, action: Action | None) -> None:
-        sentence = Sentence.of(marked("{part}读不出：{why}"), part=Sentence.of(name), why=why)
-        self.problems.append(Problem("unreadable", sentence, county, action))
 
 
 def home_status(
@@ -165,17 +102,8 @@ def home_status(
 
 def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
     wanted = [each for each in home_processes(home) if county in {None, each.county}]
-    found.processes = [ProcessStatus(each.name, is_running(each)) for each in wanted]
-    down = [each.name for each in found.processes if not each.running]
-    found.never_ran = bool(wanted) and not any(each.lock.exists() for each in wanted)
-    start = start_action(home)
-    if down and start is not None:
-        found.add("process_down", marked("没有在运行：{names}"), start, names=join_list(down))
-    elif down:
-        sentence = marked(
-            "没有在运行：{names}；由 systemd 照管的，请启动相应单元（deploy/systemd），否则照原来的办法启动"
-        )
-        found.add("process_down", sentence, names=join_list(down))
+    found.processes = [ProcessStatus(each.name, is_running(each), silence(each)) for each in wanted]
+    start = _down_and_stuck(home, wanted, found)
     if not wanted:
         return
     found.broker = home.settings.bootstrap_servers
@@ -187,6 +115,7 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
         sentence = marked("连不上 Kafka（{where}）：收发都停着，已收下的不会丢")
         action = None
         if own and start is not None:
+            down = not all(each.running for each in found.processes)
             action = start if down else Action.to("broker.start")
         found.add("broker_down", sentence, action, where=found.broker)
     else:
@@ -197,6 +126,28 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
         if found.broker_answers or (home.path / home.settings.tls_dir / principal).is_dir():  # else it never ran
             with found.part(marked("证书")):
                 _certificate(home.settings.connection(principal), principal, home, found)
+    if own and (home.path / home.settings.tls_dir / BROKER).is_dir():
+        with found.part(marked("证书")):
+            _certificate(home.settings.connection(BROKER), BROKER, home, found)
+
+
+def _down_and_stuck(home: Home, wanted: Sequence[HomeProcess], found: HomeStatus) -> Action | None:
+    """Note which do not run and which do not advance; return what starts them."""
+    down = [each.name for each in found.processes if not each.running]
+    found.never_ran = bool(wanted) and not any(each.lock.exists() for each in wanted)
+    start = start_action(home)
+    if down and start is not None:
+        found.add("process_down", marked("没有在运行：{names}"), start, names=join_list(down))
+    elif down:
+        sentence = marked(
+            "没有在运行：{names}；由 systemd 照管的，请启动相应单元（deploy/systemd），否则照原来的办法启动"
+        )
+        found.add("process_down", sentence, names=join_list(down))
+    for each in found.processes:
+        if each.stuck:
+            sentence = marked("{name} 在运行，但 {seconds} 秒没有进展：被暂停，或卡住了；请看它的日志，再重新启动它")
+            found.add("stuck", sentence, name=each.name, seconds=round(each.silent_seconds or 0))
+    return start
 
 
 def _certificate(connection: KafkaConnection, principal: str, home: Home, found: HomeStatus) -> None:
@@ -204,11 +155,17 @@ def _certificate(connection: KafkaConnection, principal: str, home: Home, found:
         return
     expires = expiry(connection.cert)
     if expires - found.at < CERTIFICATE_LEFT:
-        sentence = marked(
-            "{principal} 的证书于 {expires} 到期，此后连不上 Kafka；驿站的 Kafka 重新启动时换发，"
-            "请取得新文件，再重新启动各进程"
-        )
-        found.add("certificate_expires", sentence, principal=principal, expires=home.local_time(expires))
+        action = None
+        if (home.path / home.settings.tls_dir / AUTHORITY).is_dir():
+            action, sentence = (
+                Action.to("broker.renew"),
+                marked("{principal} 的证书于 {expires} 到期，此后连不上 Kafka"),
+            )
+        else:
+            sentence = marked(
+                "{principal} 的证书于 {expires} 到期，此后连不上 Kafka；请向驿站取得新文件换上，不必重新启动"
+            )
+        found.add("certificate_expires", sentence, action, principal=principal, expires=home.local_time(expires))
     if found.broker_answers and connection.is_denied(topics.CHARTER):
         sentence = marked(
             "Kafka 不给 {principal} 任何权限，收发都停着，已收下的不会丢：证书已被吊销的，请向驿站取得新文件；"

@@ -56,11 +56,11 @@ if TYPE_CHECKING:
     from yizhan.runtime.settings import Settings
     from yizhan.schemas.charter import Charters
     from yizhan.schemas.keys import SigningKey
+    from yizhan.streams.parts import Share
 
 log = logging.getLogger(__name__)
 EXIT_FAILED: Final = 70
 """Exit status of a worker that must be started again (``EX_SOFTWARE``)."""
-CONSUMER_GROUP: Final = topics.group_prefix(topics.STATION)
 MAX_REQUEST_BYTES: Final = topics.STATION_MAX_BYTES
 _BUFFERED_RECORDS: Final = 8
 
@@ -150,14 +150,14 @@ def _must_not_end(step: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[],
     return task
 
 
-async def _ticks(app: faust.App, clock: Callable[[], datetime], every_seconds: float, ends: Ends) -> None:
+async def _ticks(app: faust.App, clock: Callable[[], datetime], every_seconds: float, ends: Ends, topic: str) -> None:
     while True:
         await asyncio.sleep(every_seconds)
         at = written(clock())
         known = await asyncio.get_running_loop().run_in_executor(None, ends.ask)
         tick = Tick(at=at, ends=dict(known)).to_bytes()
         try:
-            await (await app.producer.send(topics.TICKS, b"tick", tick, 0, None, None))
+            await (await app.producer.send(topic, b"tick", tick, 0, None, None))
         except KafkaError as error:
             log.warning("a tick was not written; the next one makes up for it: %s", error)
 
@@ -213,10 +213,12 @@ class _Handling:
     async def take(self, stream: StreamT[Any], event: EventT[Any], state: _PartitionState) -> None:
         """Handle a record, then everything that may act after it."""
         record = read(event)
-        if record.topic == topics.TICKS:
+        if topics.member_of_events(record.topic) is None and record.topic != topics.OBSERVATIONS:
             state.waiting.hold(ticks.ends(record.value), (record, event))
         else:
-            if state.follower.covers(record):
+            if record.topic == topics.OBSERVATIONS:
+                await self._pipeline.send(Work(stream, (event,)), state.follower.learn(record))
+            elif state.follower.covers(record):
                 await self._pipeline.send(Work(stream, (event,)), Followed())
             else:
                 await self._record(stream, event, record, state)
@@ -266,7 +268,7 @@ def read(event: EventT[Any]) -> Record:
     )
 
 
-def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Path) -> App:
+def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Path, group: str) -> App:
     """Configure Faust: nothing is stored on disk, no topic is created, offsets are committed by us."""
     mode.loop.use("uvloop")
     guarded_records.install()
@@ -274,7 +276,7 @@ def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Pat
     bounded_requests.install()
     context = connection.ssl_context()
     return App(
-        CONSUMER_GROUP,
+        group,
         broker=[f"kafka://{server}" for server in connection.servers],
         broker_credentials=faust.SSLCredentials(context) if context else None,
         store="memory://",
@@ -302,7 +304,7 @@ def build(
     connection: KafkaConnection,
     settings: Settings,
     *,
-    members: Sequence[str],
+    share: Share,
     data_folder: Path,
     opened: Cluster,
 ) -> App:
@@ -312,20 +314,21 @@ def build(
         station: the pure core with its keys and charters.
         connection: how the station reaches Kafka.
         settings: window, commit interval, session timeout, charter reload.
-        members: whose events topics this worker serves.
+        share: the members that this worker serves.
         data_folder: where Faust may write.
         opened: by which the table is read for the first time; closed then.
     """
-    app = _faust_app(connection, settings, data_folder)
+    app = _faust_app(connection, settings, data_folder, share.group)
     app.transport.Consumer = _UnpausedConsumer  # type: ignore[misc] # Faust declares it for classes
     # Faust creates its producer on first use: not yet.
-    pipeline = Pipeline(lambda *record: app.producer.send(*record), settings.station_window_events)  # noqa: PLW0108
-    names = [*(topics.events(member) for member in members), topics.TICKS]
+    send = lambda *record: app.producer.send(*record)  # noqa: E731, PLW0108 -- see above
+    pipeline = Pipeline(send, settings.station_window_events, topics.followups(share.part))
+    names = [*share.sources, topics.ticks(share.part)]
     source = app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     first = [opened]
     table = _Assignment(
         lambda: load(
-            first.pop() if first else Cluster(connection), station.charters, station.key_at, members, station.cluster
+            first.pop() if first else Cluster(connection), station.charters, station.key_at, share, station.cluster
         ),
         pipeline,
         settings.station_patience_seconds,
@@ -346,8 +349,9 @@ def build(
     for step in (pipeline.enter, lambda: pipeline.acknowledge(station.clock)):
         app.task(_must_not_end(step))
     if settings.station_tick_seconds:
-        ends = Ends(connection, [topics.events(member) for member in members])
-        app.task(lambda: _ticks(app, station.clock, settings.station_tick_seconds, ends))
+        ends = Ends(connection, [*share.sources, *([topics.AUDIT] if share.shared else [])])
+        every, topic = settings.station_tick_seconds, topics.ticks(share.part)
+        app.task(lambda: _ticks(app, station.clock, every, ends, topic))
 
     app.task(lambda: _reload_charter(station, settings.charter_reload_seconds))
     return app

@@ -12,6 +12,8 @@ Rule 1: pure. The table is ``yizhan.followups`` (:mod:`~yizhan.streams.obligatio
 Rule 2: an error in our code costs the reminders of one record, never the record.
 Rule 3: statements of their own are made of what time brings, and of a step of an event for the parties whom the event
         does not reach at once: its postmark goes to its sender, and with the event to those who get it now.
+Rule 4: where parts of a station share the members, each tells the others what concerns theirs
+        (:mod:`~yizhan.streams.parts`).
 """
 
 from __future__ import annotations
@@ -25,19 +27,23 @@ from typing import TYPE_CHECKING, Final
 from yizhan.schemas import dsse, followups, postmark, topics
 from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.followups import Followup
-from yizhan.schemas.obligation_engine import ObligationEngine, rebuild
-from yizhan.schemas.obligation_steps import NOT_OWED
+from yizhan.schemas.header import Ref
+from yizhan.schemas.obligation_engine import ObligationEngine
+from yizhan.schemas.obligation_events import Event
+from yizhan.schemas.obligation_rebuilding import after_step
+from yizhan.schemas.obligation_steps import CANCELLED, OPENED
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import instant, written
 from yizhan.streams import metrics
 from yizhan.streams.obligation_table import Progress, TableRows
+from yizhan.streams.parts import EarlyEvents, Observation, Share, observations
 from yizhan.streams.station import Output, Stamped
 from yizhan.streams.ticks import Tick
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from yizhan.schemas.admit import Admitted, Record
@@ -58,11 +64,13 @@ class Followed:
     """The results of an event or a tick: statements to send, then changes of the table (None: a row that is deleted).
 
     ``progress`` is the table's once the changes are in it, but for the audit's end; None while it may not advance.
+    ``audited``: what this station wrote to the audit before that offset was written for this input or those before it.
     """
 
     outputs: tuple[Output, ...] = ()
     changes: tuple[tuple[bytes, bytes | None], ...] = ()
     progress: Progress | None = None
+    audited: int = 0
 
 
 class Follower:
@@ -73,7 +81,7 @@ class Follower:
         table: ObligationTable,
         charters: Charters,
         key_at: Callable[[datetime], SigningKey],
-        members: Collection[str],
+        members: Collection[str] | Share,
         known: Mapping[Place, Stamped],
     ) -> None:
         """Start from the table.
@@ -82,17 +90,19 @@ class Follower:
             table: as it was read.
             charters: adopted versions.
             key_at: returns the postmark key of an instant.
-            members: whose topics this station serves; others get no statements.
+            members: who gets statements; of a station that shares them with others, its share.
             known: postmarks that the audit has of records that are read again, and that the table does not cover.
         """
-        self._charters, self._key_at, self._members = charters, key_at, frozenset(members)
+        share = members if isinstance(members, Share) else Share(tuple(members), tuple(members))
+        self._charters, self._key_at, self._members = charters, key_at, frozenset(share.members)
+        self._share, self._observed, self._early = share, share.observed, EarlyEvents()
         self._covered, self._known = table.progress, dict(known)
         self._next, self._at = dict(table.progress.next), table.progress.at or ""
+        self._engine = ObligationEngine(table.obligations.values(), self._observed)
         self._counted = Counts()
-        self._counted.enter(dict(table.obligations))
+        self._counted.enter(self._owned(table.obligations))
         self._unreadable = table.unreadable
         self._rows = TableRows(table.obligations, table.keys)
-        self._engine = ObligationEngine(table.obligations.values())
 
     def covers(self, record: Record) -> bool:
         """Tell whether all that a record leads to was acknowledged and entered before this station began.
@@ -126,7 +136,54 @@ class Follower:
         header = handled.admitted.header
         if header.withdraws is not None and header.status == "Actual":
             self._engine.settle(header.withdraws, header.source, written(record.received))
-        return Followed(tuple(self._beside(handled, handled.admitted)), self._changes(), self._progress())
+        told, unsaid = _steps_of(handled)
+        outputs = [*self._beside(told, unsaid, handled.admitted)]
+        if self._observed is not None:
+            outputs += self._share_with_others(record, handled.admitted, [*told, *unsaid])
+        return Followed(tuple(outputs), self._changes(), self._progress())
+
+    def _share_with_others(self, record: Record, admitted: Admitted, said: list[Followup]) -> list[Output]:
+        ways = {code: made.way.value for code, made in admitted.decisions.items()}
+        ref = Ref(id=admitted.header.id, hash=admitted.verified.hash.hex())
+        event = Event(admitted.header, ref, ways, record.received, self._charters.in_force(record.received))
+        if event.header.status == "Actual":
+            self._early.remember(event, said, self._share.serves)
+        # What several owe together is of a period; other events need no second look.
+        asked = [] if event.header.period is None else [*self._engine.for_owners(event)]
+        return self._tell(said, asked, {admitted.header.county, *admitted.header.to})
+
+    def learn(self, record: Record) -> Followed:
+        """Take what another part of the station has observed."""
+        if record.offset < self._next.get(record.topic, 0):
+            return Followed()
+        self._move(record)
+        try:
+            seen = Observation.for_us(record.value or b"", self._share.part, self._share.serves)
+        except ValueError as error:
+            log.warning("%s, record %d: %s", record.topic, record.offset, error)
+            seen = None
+        steps = [] if seen is None else self._steps(self._learning(seen))
+        outputs = [output for each in steps for output in self._said(each, each.parties)]
+        return Followed((*outputs, *self._tell(steps)), self._changes(), self._progress())
+
+    def _learning(self, seen: Observation) -> Iterator[Followup]:
+        for step in seen.steps:
+            self._engine.learn(step, self._charters)
+        yield from (step for step in seen.asked if self._engine.confirm(step))
+        for event, said in self._early.about(step for step in seen.steps if step.step == OPENED):
+            for step in self._engine.observing(event.header, bytes.fromhex(event.ref.hash), *event[2:]):
+                if (step.obligation, step.step) not in said:
+                    said.add((step.obligation, step.step))
+                    yield step
+
+    def _tell(
+        self, steps: Sequence[Followup], asked: Sequence[Followup] = (), concerned: Collection[str] = ()
+    ) -> list[Output]:
+        """Tell other parts what was said of obligations that concern their members."""
+        if self._observed is None:
+            return []
+        told = observations(self._share.part, steps, asked, concerned, self._observed)
+        return [Output(topics.OBSERVATIONS, self._share.part.encode(), each) for each in told]
 
     def tick(self, record: Record) -> Followed:
         """Process a tick: remind, or state that obligations are overdue."""
@@ -142,8 +199,10 @@ class Follower:
         # What stood before a tick was read by now; a record that is not read again needs no postmark any more.
         self._known = {place: each for place, each in self._known.items() if place[1] >= tick.ends.get(place[0], 0)}
         steps = self._steps(self._engine.ticking(now, self._charters))
-        outputs = tuple(output for each in steps for output in self._said(each, each.parties))
-        followed = Followed(outputs, self._changes(), self._progress())
+        outputs = [output for each in steps for output in self._said(each, each.parties)]
+        outputs += self._tell([each for each in steps if each.step in {OPENED, CANCELLED}])
+        audited = tick.ends.get(topics.AUDIT, 0)
+        followed = Followed(tuple(outputs), self._changes(), self._progress(), audited)
         self._counted.publish()
         return followed
 
@@ -166,20 +225,15 @@ class Follower:
             metrics.FOLLOWUP_FAULTS.inc()
         return steps
 
-    def _beside(self, handled: Handled, admitted: Admitted) -> Iterator[Output]:
+    def _beside(self, told: Iterable[Followup], unsaid: Iterable[Followup], admitted: Admitted) -> Iterator[Output]:
         """Make the statements of an event's steps for the parties who do not get its postmark at once (rule 3)."""
-        mark = handled.stamped.postmark
         reached = {code for code, made in admitted.decisions.items() if made.way is not Way.DIGEST}
         reached.add(admitted.header.county)
-        told = list(handled.steps) if handled.steps and mark.tells_all else mark.steps()
         for each in told:
             if beyond := each.parties - reached & self._members:
                 yield from self._said(each, beyond)
-        if not mark.tells_all:
-            there = {(each.obligation, each.step) for each in told}
-            for each in handled.steps:
-                if (each.obligation, each.step) not in there:
-                    yield from self._said(each, each.parties)
+        for each in unsaid:
+            yield from self._said(each, each.parties)
 
     def _said(self, step: Followup, parties: Iterable[str]) -> list[Output]:
         """Make the statement of a step for some of its parties, and for the audit."""
@@ -197,16 +251,29 @@ class Follower:
 
     def _changes(self) -> tuple[tuple[bytes, bytes | None], ...]:
         changed = dict(self._engine.changed())
-        self._counted.enter(changed)
+        self._counted.enter(self._owned(changed))
         return self._rows.changes(changed)
 
+    def _owned(self, changed: Mapping[str, ObligationState | None]) -> dict[str, ObligationState | None]:
+        return {name: each for name, each in changed.items() if each is None or self._engine.owns(each.owes)}
+
     def resend(
-        self, followups: Iterable[tuple[Followup, bytes]], changed: Mapping[str, ObligationState | None]
+        self, followups: Sequence[tuple[Followup, bytes]], changed: Mapping[str, ObligationState | None]
     ) -> Followed:
         """Send again statements that a station made but perhaps did not send to everybody, and enter their changes."""
         outputs = tuple(output for each, signed in followups for output in self._copies(each, signed, each.parties))
+        outputs += tuple(self._tell([each for each, _signed in followups]))
         gone = tuple((key, None) for key in self._unreadable)
         return Followed(outputs, (*gone, *self._rows.changes(changed)), self._progress())
+
+
+def _steps_of(handled: Handled) -> tuple[list[Followup], list[Followup]]:
+    """Return the steps that the postmark of a record says, and those that it has no room for."""
+    mark = handled.stamped.postmark
+    told = list(handled.steps) if handled.steps and mark.tells_all else list(mark.steps())
+    there = set() if mark.tells_all else {(each.obligation, each.step) for each in told}
+    unsaid = () if mark.tells_all else handled.steps
+    return told, [each for each in unsaid if (each.obligation, each.step) not in there]
 
 
 class Tail:
@@ -216,7 +283,14 @@ class Tail:
     its postmark is remembered (``known``), and sent again as it is.
     """
 
-    def __init__(self, table: ObligationTable, charters: Charters, cluster_id: str, handled: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        table: ObligationTable,
+        charters: Charters,
+        cluster_id: str,
+        handled: Mapping[str, int],
+        observed: Collection[str] | None = None,
+    ) -> None:
         """Take the table as it was read; it is changed in place.
 
         Args:
@@ -224,7 +298,9 @@ class Tail:
             charters: adopted versions.
             cluster_id: whose records are read.
             handled: the next offset of each events topic that is read.
+            observed: members whose events this part of the station handles (None: all); it skips what others said.
         """
+        self._observed = observed
         self._table, self._charters, self._cluster_id, self._handled = table, charters, cluster_id, handled
         self._changed: dict[str, ObligationState | None] = {}
         self.said: list[tuple[Followup, bytes]] = []
@@ -236,10 +312,13 @@ class Tail:
             kind = dsse.unverified_type(statement)
             if kind == followups.CONTENT_TYPE:
                 step = read_dated(Followup, statement, self._charters)[0]
-                self.said.append((step, statement))
-                self._enter(step)
+                if self._ours(step):
+                    self.said.append((step, statement))
+                    self._enter(step)
             elif kind in postmark.CONTENT_TYPES:
                 mark = read_dated(Postmark, statement, self._charters)[0]
+                if not self._observes(topics.member_of_events(mark.origin.topic)):
+                    return
                 for step in mark.steps():
                     self._enter(step)
                 self._remember(Stamped(mark, statement))
@@ -258,15 +337,18 @@ class Tail:
         if read_again and stamped.postmark.id is not None:
             self.known[origin.topic, origin.offset] = stamped
 
+    def _observes(self, county: str | None) -> bool:
+        return self._observed is None or county in self._observed
+
+    def _ours(self, step: Followup) -> bool:
+        """Tell whether this part may have made a statement: it owns the obligation, or handles the event."""
+        events = (each.id[:6] for each in (step.by, step.about) if each is not None)
+        return any(map(self._observes, (step.owes[0], *events)))
+
     def _enter(self, step: Followup) -> None:
-        if step.step == NOT_OWED:
-            return
         obligations, name = self._table.obligations, step.obligation
-        if name not in obligations:
-            for obligation in rebuild([step], self._charters):
-                obligations[name] = self._changed[name] = obligation
-        elif obligations[name].ended is None:
-            obligations[name] = self._changed[name] = obligations[name].after(step)
+        if (after := after_step(obligations.get(name), step, self._charters)) is not None:
+            obligations[name] = self._changed[name] = after
 
 
 class Counts:

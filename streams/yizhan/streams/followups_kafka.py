@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from yizhan.schemas import topics
 from yizhan.streams import metrics
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from yizhan.runtime.connection import KafkaConnection
     from yizhan.schemas.charter import Charters
     from yizhan.schemas.keys import SigningKey
+    from yizhan.streams.parts import Share
 
 log = logging.getLogger(__name__)
 _ASK_SECONDS: Final = 5.0
@@ -56,31 +57,51 @@ def load(
     cluster: Cluster,
     charters: Charters,
     key_at: Callable[[datetime], SigningKey],
-    members: Sequence[str],
+    share: Share,
     cluster_id: str,
 ) -> Loaded:
-    """Read table and audit, and disconnect.
+    """Read table and audit of one part of the station, and disconnect.
 
     Raises:
         StationError: no broker answers, or a topic cannot be read to its end.
     """
     try:
-        ends = cluster.ends([topics.FOLLOWUPS, topics.AUDIT])
-        table = ObligationTable.read(table_records(cluster, ends[topics.FOLLOWUPS]))
-        handled = cluster.committed([topics.events(code) for code in members])
-        tail = Tail(table, charters, cluster_id, handled)
-        for record in cluster.read(topics.AUDIT, table.progress.audit, ends[topics.AUDIT]):
-            tail.take(record.value or b"")
+        read = read_state(cluster, charters, share, cluster_id)
     finally:
         cluster.close()
-    follower = Follower(table, charters, key_at, members, tail.known)
+    table, tail = read.table, read.tail
+    follower = Follower(table, charters, key_at, share, tail.known)
     first = follower.resend(tail.said, tail.changed())
     log.info(
         "obligations: %d; beyond the table: %d statements of the audit, %d postmarks of records to be read again",
         len(table.obligations), len(tail.said), len(tail.known),
     )  # fmt: skip
-    writer = TableWriter(table.rows, ends[topics.FOLLOWUPS])
-    return Loaded(follower, writer, first, ends[topics.AUDIT], handled)
+    return Loaded(follower, TableWriter(table.rows, read.table_end), first, read.audit_end, read.handled)
+
+
+class PartState(NamedTuple):
+    """What a part of the station left behind: its table with what the audit adds, and how far it has read.
+
+    ``table_end`` and ``audit_end`` are the ends of both topics; ``handled`` the next offset of each source.
+    """
+
+    table: ObligationTable
+    tail: Tail
+    table_end: int
+    audit_end: int
+    handled: Mapping[str, int]
+
+
+def read_state(cluster: Cluster, charters: Charters, share: Share, cluster_id: str) -> PartState:
+    """Read the table of one part of the station, and the audit from its progress on (``StationError`` as above)."""
+    name = topics.followups(share.part)
+    ends = cluster.ends([name, topics.AUDIT])
+    table = ObligationTable.read(table_records(cluster, ends[name], name))
+    handled = cluster.committed(share.sources, share.group)
+    tail = Tail(table, charters, cluster_id, handled, share.observed)
+    for record in cluster.read(topics.AUDIT, table.progress.audit, ends[topics.AUDIT]):
+        tail.take(record.value or b"")
+    return PartState(table, tail, ends[name], ends[topics.AUDIT], handled)
 
 
 def table_records(cluster: Cluster, end: int, topic: str = topics.FOLLOWUPS) -> list[TableRecord]:

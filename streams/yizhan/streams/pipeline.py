@@ -47,14 +47,15 @@ class Work:
 class Pipeline:
     """Sends ahead; then, in order, awaits acknowledgements, writes the table's changes, acknowledges the input."""
 
-    def __init__(self, send: Callable[..., Awaitable[Any]], window: int) -> None:
+    def __init__(self, send: Callable[..., Awaitable[Any]], window: int, table: str = topics.FOLLOWUPS) -> None:
         """Start with nothing in progress.
 
         Args:
             send: Faust's ``producer.send``: topic, key, value, partition, timestamp, headers.
             window: how many inputs may be in progress.
+            table: topic of the table of obligations.
         """
-        self._send = send
+        self._send, self._name = send, table
         self._sent: asyncio.Queue[Work] = asyncio.Queue(window)
         self._entered: asyncio.Queue[Work] = asyncio.Queue(window)
         self._audited = self._under_way = self._progress_due = 0
@@ -101,12 +102,13 @@ class Pipeline:
                     self._audited = sent.offset + 1
             # Crash point: from here on every statement is in Kafka; before it, the table does not say that it was made.
             followed = work.followed
+            self._audited = max(self._audited, followed.audited)
             done = None
             if followed.progress is not None and self._audited >= self._progress_due:
                 done = followed.progress.model_copy(update={"audit": self._audited})
                 self._progress_due = self._audited + PROGRESS_RECORDS
             work.entered = [
-                (key, value, await self._send(topics.FOLLOWUPS, key, value, 0, None, None))
+                (key, value, await self._send(self._name, key, value, 0, None, None))
                 for key, value in self._table.records(followed.changes, done)
             ]
             await self._entered.put(work)

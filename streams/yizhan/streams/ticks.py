@@ -31,7 +31,8 @@ _NONE: Final[Mapping[str, int]] = {}
 class Tick(ContractModel):
     """A record of ``yizhan.ticks``: the time is at least ``at``.
 
-    ``ends`` is the next offset of each events topic, queried after ``at`` was read: records before them came first.
+    ``ends`` is the next offset of each topic whose records come before ticks, queried after ``at`` was read: records
+    before them came first.
     """
 
     at: Timestamp

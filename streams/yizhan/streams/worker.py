@@ -12,11 +12,17 @@ from typing import TYPE_CHECKING
 from prometheus_client import REGISTRY
 
 from yizhan.runtime.clock import utc_now
+from yizhan.runtime.heartbeat import Heartbeat
 from yizhan.runtime.metrics import serve, watch_gauge
+from yizhan.runtime.supervision import tell_connected, tell_stopping
 from yizhan.runtime.watchdog import Watchdog
 from yizhan.schemas import topics
+from yizhan.schemas.actions import Action
+from yizhan.schemas.i18n import marked
 from yizhan.streams import app as faust_app
 from yizhan.streams.cluster import Cluster, watch
+from yizhan.streams.errors import StationError
+from yizhan.streams.parts import Share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,46 +34,69 @@ if TYPE_CHECKING:
     from yizhan.schemas.keys import SigningKey
 
 
-def written_topics(members: Sequence[str]) -> list[str]:
-    """Return every topic that a worker for these members writes."""
-    own = [name(code) for name in (topics.alerts, topics.pending, topics.postings) for code in members]
-    return [*own, topics.QUARANTINE, topics.AUDIT, topics.FOLLOWUPS, topics.TICKS]
+def written_topics(share: Share) -> list[str]:
+    """Return every topic that a worker writes."""
+    own = [name(code) for name in (topics.alerts, topics.pending, topics.postings) for code in share.members]
+    return [*own, topics.QUARANTINE, topics.AUDIT, topics.followups(share.part), topics.ticks(share.part)]
+
+
+def _check_members(share: Share) -> None:
+    if not share.serves:
+        sentence = marked("驿站的“{part}”部分没有成员；请先迁入成员")
+        raise StationError(sentence, part=share.part, hint=Action.to("station.move"))
+
+
+async def _assigned(*_arguments: object, **_named: object) -> None:
+    tell_connected()
+
+
+async def _ending(*_arguments: object, **_named: object) -> None:
+    tell_stopping()
 
 
 def run_station(
-    settings: Settings, connection: KafkaConnection, charters: Charters, keys: Sequence[SigningKey], folder: Path
+    settings: Settings,
+    connection: KafkaConnection,
+    charters: Charters,
+    keys: Sequence[SigningKey],
+    lock: Path,
+    part: str = topics.MAIN,
 ) -> None:
-    """Serve every member's events topic until SIGTERM, then end the process with status 0.
+    """Serve the events topics of a part's members until SIGTERM, then end the process with status 0.
 
     Args:
         settings: of this machine.
         connection: as the principal ``station``.
         charters: adopted versions; refreshed while running.
         keys: postmark keys.
-        folder: the station's own, for Faust's files.
+        lock: held by the caller, in the station's folder, where Faust's files are too.
+        part: whose members are served; ``MAIN`` serves all that no other part serves.
 
     Raises:
-        StationError: no broker answers, or a topic is missing.
+        StationError: no broker answers, a topic is missing, or the part has no members.
         CharterInvalid: the charter in force names none of the keys.
         KeyboardInterrupt: SIGINT asked it to end, and it has ended.
     """
-    members = sorted(charters.latest().members)
-    sources = [topics.events(code) for code in members]
     cluster = Cluster(connection)
     try:
-        cluster.check_topics([*sources, *written_topics(members)])
+        share = Share.of(charters.latest().members, part, cluster.assigned())
+        _check_members(share)
+        cluster.check_topics([*share.sources, *written_topics(share)])
         cluster_id = cluster.id()
     except BaseException:
         cluster.close()
         raise
     station = faust_app.Station(charters, keys, cluster_id, utc_now)
     station.key_at(utc_now())
-    watchdog = Watchdog(settings.watchdog_seconds).start()
+    watchdog = Watchdog(settings.watchdog_seconds, heart=Heartbeat(lock)).start()
     watch_gauge(watchdog, REGISTRY)
-    app = faust_app.build(station, connection, settings, members=members, data_folder=folder / "faust", opened=cluster)
+    data = lock.with_name("faust")
+    app = faust_app.build(station, connection, settings, share=share, data_folder=data, opened=cluster)
+    app.on_partitions_assigned.connect(_assigned)
+    app.on_before_shutdown.connect(_ending)
     threading.Thread(
         target=watch,
-        args=(connection, sources),
+        args=(connection, share),
         kwargs={
             "beat": watchdog.beat,
             "flowing": app.flowing,

@@ -8,6 +8,7 @@ from yizhan.cli.bell_view import print_rings, print_status, ring_json, status_js
 from yizhan.cli.click_options import Group, OneOf, county_option, json_option, limit_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.output import print_json, print_table, say, tell
+from yizhan.cli.receiving_view import say_if_not_receiving
 from yizhan.consumers.bell.labels import outcome_name
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.bell import bell_status, list_rings, send_test_messages, write_sample
@@ -29,6 +30,7 @@ def init(county: str) -> None:
 def status(county: str, as_json: bool) -> None:
     """Show rungs, channels and problems."""
     home = current_home()
+    say_if_not_receiving(home, county)
     found = bell_status(home, county)
     if as_json:
         print_json(status_json(county, found))

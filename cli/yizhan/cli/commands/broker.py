@@ -1,4 +1,4 @@
-"""``yizhan broker start|run|stop|status|apply|revoke``: a real Kafka on this machine."""
+"""``yizhan broker start|run|stop|status|apply|manifests|renew|revoke``: a real Kafka on this machine."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from yizhan.services.broker import (
     apply_declaration,
     broker_status,
     plan_revocation,
+    renew_certificates,
     revoke_certificate,
     run_broker,
     start_broker,
     stop_broker,
+    strimzi_manifests,
 )
 
 command = Group("broker", help=marked("本机的 Kafka：双向 TLS、按单位授权，只监听本机"))
@@ -85,6 +87,46 @@ def apply(as_json: bool) -> None:
         print_json({"changes": changes})
     else:
         tell("\n".join([*changes, _("{count} 处").format(count=len(changes))]))
+
+
+@command.command(
+    "manifests",
+    help=marked(
+        "按章程打印 Strimzi（Kubernetes 上的 Kafka）的清单：三台 Kafka、主题、用户、权限和配额。\n\n"
+        "一份 JSON，交给 kubectl apply -f - 即可；章程的成员变了，再来一次。"
+    ),
+)
+def manifests() -> None:
+    """Print manifests for Strimzi."""
+    print_json(strimzi_manifests(current_home()))
+
+
+@command.command(
+    "renew",
+    help=marked(
+        "换发 30 天内到期的 Kafka 证书；Kafka 自己的也在其中时，重新启动 Kafka。"
+        "由定时单元每天运行，没有要换的就什么也不做。\n\n"
+        "同一主目录里的进程在下一次连接时自行换用，不必重新启动；在别的机器上的单位，请把新文件交去。"
+        "旧证书到期之前仍然有效。"
+    ),
+)
+@option("--supervised", is_flag=True, help=marked("Kafka 由 systemd 照管：只停下，由它重新启动"))
+@json_option()
+def renew(supervised: bool, as_json: bool) -> None:
+    """Renew certificates."""
+    with progress(_("换发证书")) as bar:
+        found = renew_certificates(current_home(), bar, supervised=supervised)
+    if as_json:
+        print_json({"renewed": found.made, "restarted": found.restarted})
+        return
+    if not found.made:
+        tell(_("没有 30 天内到期的证书"))
+    else:
+        tell(_("已换发：{names}").format(names=join_list(found.made)))
+        sentence = _("在别的机器上运行的单位，请把 {folder} 下它的目录里的三个文件当面或用加密的介质交去，替换旧的")
+        tell(sentence.format(folder="tls"))
+    if found.restarted:
+        tell(_("Kafka 已重新启动"))
 
 
 @command.command(

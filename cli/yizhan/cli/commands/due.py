@@ -8,6 +8,7 @@ from yizhan.cli.click_options import MEMBER, county_option, json_option, option,
 from yizhan.cli.context import acting, current_home, say_if_stale
 from yizhan.cli.obligation_view import obligation_json, print_answers, print_obligations
 from yizhan.cli.output import print_json, say
+from yizhan.cli.receiving_view import say_if_not_receiving
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.obligations import counties_with_inbox, list_obligations, officers_answers
@@ -32,6 +33,7 @@ def command(ctx: click.Context, code: str | None, county: str | None, everything
     found = list_obligations(home, chosen, acting("due"), now, ended=everything)
     answers = officers_answers(home, chosen, (each.about for each in found if each.about), acting("due"))
     stale = say_if_stale(home.reader_of(chosen))
+    say_if_not_receiving(home, chosen)
     if as_json:
         documents = [obligation_json(home, each, chosen, now) for each in found]
         said = {"county": chosen, "now": now, "obligations": documents, "answers": answers.by_event}

@@ -7,7 +7,6 @@ from typing import Any, Final
 import click
 
 from yizhan.cli.accepted_view import say_if_nobody_sends
-from yizhan.cli.actions import with_action
 from yizhan.cli.click_options import (
     MEMBER,
     MOMENT,
@@ -25,6 +24,7 @@ from yizhan.cli.item_view import item_json, item_panel
 from yizhan.cli.officer_options import signed_by_officer
 from yizhan.cli.output import print_json, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
+from yizhan.cli.receiving_view import say_if_not_receiving
 from yizhan.cli.screen import console
 from yizhan.consumers.items import InboxQuery, Item
 from yizhan.consumers.labels import STATES, State, sentence
@@ -36,7 +36,6 @@ from yizhan.services.home import Home
 from yizhan.services.inbox import OfficerAnswer, answer_item, list_aside, list_items, show_item
 from yizhan.services.item_text import item_facts, way_words
 from yizhan.services.labels import STAGES, WAYS, stage_name
-from yizhan.services.processes import receiving_stopped
 
 _HEADINGS: Final = (
     marked("编号"), marked("类型"), marked("急缓"), marked("发件"), marked("收到"), marked("方式"), marked("状态"),
@@ -64,9 +63,7 @@ def list_(*, county: str, sender: str | None, as_json: bool, **wanted: Any) -> N
     home, query = current_home(), InboxQuery(county=sender, **wanted)
     found = list_items(home, county, query, acting("inbox list"))
     stale = say_if_stale(home.reader_of(county))
-    if (start := receiving_stopped(home, county)) is not None:
-        sentence = _("！！{county}没有在接收（yizhan inbox run 没有运行），新到的没有列在这里")
-        say(with_action(sentence.format(county=home.member_name(county)), start))
+    say_if_not_receiving(home, county)
     if as_json:
         items = [item_json(item) for item in found.items]
         more = {"aside": list_aside(home, county), "gaps": found.gaps, "conflicts": found.conflicts}
@@ -109,6 +106,7 @@ def show(item_id: str, county: str, as_json: bool) -> None:
     """Show one item."""
     home = current_home()
     found = show_item(home, county, item_id, acting("inbox show"))
+    say_if_not_receiving(home, county)
     if as_json:
         print_json(item_json(found.item) | {"replies": [each.header.id for each in found.replies]})
     else:

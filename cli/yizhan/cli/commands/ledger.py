@@ -30,6 +30,7 @@ from yizhan.schemas.proofs import SUFFIX
 from yizhan.services.audit_text import checkpoint_line, cosigners
 from yizhan.services.files import write_again
 from yizhan.services.home import Home
+from yizhan.services.ledger import cosigner_lock, ledger_lock
 from yizhan.services.ledger_status import CosignerStatus, LedgerStatus, cosigner_status, ledger_status, settle_evidence
 from yizhan.services.proofs import check_proof, prove_event, require_cosigned
 
@@ -51,7 +52,7 @@ def run(passphrases: TerminalPassphrase) -> None:
     home = current_home()
     with (
         opened_ledger(home, passphrases) as work,
-        working(home.settings, home.settings.ledger_metrics_port) as (stop, watchdog),
+        working(home.settings, home.settings.ledger_metrics_port, lock=ledger_lock(home)) as (stop, watchdog),
     ):
         work(stop, watchdog)
 
@@ -70,9 +71,13 @@ def cosign(county: str, passphrases: TerminalPassphrase) -> None:
     from yizhan.services.ledger_running import opened_cosigning  # noqa: PLC0415 -- Kafka, of the extra "desk"
 
     home = current_home()
+    lock = cosigner_lock(home, county)
     with (
         opened_cosigning(home, county, passphrases) as work,
-        working(home.settings, home.settings.cosigner_metrics_port) as (stop, watchdog),
+        working(home.settings, home.settings.cosigner_metrics_port, lock=lock) as (
+            stop,
+            watchdog,
+        ),
     ):
         work(stop, watchdog)
 

@@ -14,7 +14,8 @@ from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.invisible import escaped
 from yizhan.services.commands import command_of
 from yizhan.services.home import Home
-from yizhan.services.status import HomeStatus, Problem, home_status
+from yizhan.services.status import home_status
+from yizhan.services.status_found import HomeStatus, Problem
 
 
 @single_command(

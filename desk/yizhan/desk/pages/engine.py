@@ -22,7 +22,8 @@ from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _
 from yizhan.services.commands import command_of
 from yizhan.services.equipment import county_equipment
-from yizhan.services.status import Problem, home_status
+from yizhan.services.status import home_status
+from yizhan.services.status_found import Problem
 
 LOOKERS: Final = frozenset({Role.SYSTEM, Role.DUTY, Role.LIAISON, Role.LEADER})
 
@@ -51,7 +52,7 @@ def _found(ask: Ask) -> dict[str, Any]:
     status = home_status(home, county, now)
     equipment = county_equipment(home, county, now)
     tables = (
-        (_("程序"), process_rows(ask, status)),
+        (_("程序"), process_rows(status)),
         (_("来件的顺序号"), lane_rows(ask, equipment)),
         (_("排队的"), queue_rows(ask, status, equipment)),
         (_("响铃通道"), channel_rows(ask)),
