@@ -234,6 +234,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "publishing.Published": ("add", "complete", "empty"),
     "process_control": ("start_processes", "stop_processes"),
     "processes.ProcessState": ("failed",),
+    "broker_health": ("broker_faults",),
     "processes": (
         "broker_nodes", "broker_pid", "desk_port", "has_broker", "home_processes", "is_running", "last_lines",
         "log_files", "log_path", "new_text", "progress_age", "receiving_stopped", "silence", "start_action",
