@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.world.ceremony import Ceremony
 from tests.world.simulator import World
+from yizhan.charter.signing import may_sign
 from yizhan.schemas import strictjson
 from yizhan.schemas.sample import SIX, charter_files, sample_alliance, sample_ladders
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
+
+    from securesystemslib.signer import CryptoSigner
+
+    from yizhan.charter.contents import CharterDraft
 
 _WIDTH = 25
 """Counties in one row of the grid."""
@@ -43,3 +50,18 @@ class BigWorld(World):
             beside = [place + 1] if (place + 1) % _WIDTH else []
             found += [[code, codes[other]] for other in (*beside, place + _WIDTH) if other < len(codes)]
         return found
+
+
+class BigCeremony(Ceremony):
+    """The ceremony of many: each role's bytes are made once, not once for each who signs them."""
+
+    def signed(self, draft: CharterDraft, signers: Iterable[CryptoSigner] | None = None) -> CharterDraft:
+        """Sign a draft with everybody's keys."""
+        hands = [key for each in self.hands.values() for key in each.all()] if signers is None else signers
+        keys = {signer.public_key.keyid: signer for signer in hands}
+        content: dict[str, bytes] = {}
+        for role, _under, delegator, metadata in may_sign(draft, self.newest):
+            for keyid in keys.keys() & {*delegator.get_delegated_role(role).keyids}:
+                data = content[role] = content.get(role) or metadata.signed_bytes
+                metadata.signatures[keyid] = keys[keyid].sign(data)
+        return draft

@@ -29,9 +29,8 @@ from kafka.admin import (
     ResourceType,
 )
 
-from bench.big_world import BigWorld
+from bench.big_world import BigCeremony, BigWorld
 from bench.harness import say, significant
-from tests.world.ceremony import Ceremony
 from tests.world.cluster import Cluster
 from tests.world.processes import YIZHAN, running
 from tests.world.waiting import until
@@ -131,7 +130,7 @@ def alliance(count: int, parts: Sequence[str] = ()) -> Iterator[Alliance]:
     try:
         begun = time.monotonic()
         world = BigWorld(count, now - timedelta(days=1))
-        ceremony = Ceremony.begin(world.files, now - timedelta(minutes=1))
+        ceremony = BigCeremony.begin(world.files, now - timedelta(minutes=1))
         say(f"sharing: a charter of {count} members in {time.monotonic() - begun:.1f} s")
         assert ceremony.newest is not None
         world.charter = ceremony.newest.charter
