@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench import faults_clock, faults_disk, faults_kill, faults_line
+from bench import faults_brokers, faults_clock, faults_disk, faults_kill, faults_line
 from bench.faults_count import missing
 from bench.faults_ledger import inject
 from bench.faults_load import PER_SECOND
@@ -50,6 +50,7 @@ FAULTS: Final[dict[str, Fault]] = {
     **faults_line.FAULTS,
     **faults_clock.FAULTS,
     **faults_disk.FAULTS,
+    **faults_brokers.FAULTS,
 }
 """Every fault by its name. A module of others is added here; those of one world stand together."""
 NAMES: Final = [*FAULTS, CALLS]

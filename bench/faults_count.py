@@ -153,7 +153,8 @@ class Counting:
         """
         new = {county: rows(self.world, county, self._places[county]) for county in TWO}
         overtaken = [name for county in TWO for name in self._overtaken(county, new[county])]
-        silence = max(_silence(new[county], begun) for county in TWO)
+        ours = {each.id for each in accepted}
+        silence = max(_silence([row for row in new[county] if row.id in ours], begun) for county in TWO)
         for county in TWO:
             self._places[county] = max([self._places[county], *(row.seq for row in new[county])])
         again, torn = self._rings()

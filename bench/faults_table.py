@@ -46,6 +46,11 @@ def rendered(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def table_of(text: str) -> str:
+    """Return the table that a document has, empty if none."""
+    return text.partition(BEGIN)[2].partition(END)[0].strip()
+
+
 def with_table(text: str, result: dict[str, Any]) -> str:
     """Return a document with its table made anew."""
     before, _, rest = text.partition(BEGIN)

@@ -87,8 +87,8 @@ class World:
     outboxes: dict[str, Outbox]
     prefix: dict[str, list[str]] = field(default_factory=dict)
     """Process → what stands before its command line."""
-    env: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Process → additions to its environment."""
+    program: dict[str, list[str]] = field(default_factory=dict)
+    """Process → what runs our commands, if it is not :data:`YIZHAN`."""
     clock_ahead: dict[str, float] = field(default_factory=dict)
     """County → seconds by which its clock is ahead just now."""
     desk_port: int = field(default_factory=_free_port)
@@ -119,7 +119,7 @@ class World:
             "cosign": ["ledger", "cosign", "--county", county],
             "desk": ["desk", "run", "--county", county, "--port", str(self.desk_port)],
         }[part]
-        return [*self.prefix.get(name, []), *YIZHAN, "--home", str(self.home), *words]
+        return [*self.prefix.get(name, []), *self.program.get(name, YIZHAN), "--home", str(self.home), *words]
 
     def keep(self) -> None:
         """Leave the home where it is when everything ends."""
@@ -127,7 +127,7 @@ class World:
 
     def start(self, name: str) -> None:
         """Start a process."""
-        self.supervisor.start(name, self.command(name), self.env.get(name))
+        self.supervisor.start(name, self.command(name))
 
     def pid(self, name: str) -> int:
         """Return the id of a process that runs."""
@@ -136,7 +136,7 @@ class World:
         return pid
 
     def restart(self, names: Iterable[str]) -> None:
-        """Stop processes in order, start them as ``prefix`` and ``env`` say now, and wait until they are ready."""
+        """Stop processes in order, start them as ``prefix`` and ``program`` say now, and wait until they are ready."""
         places = dict[str, int]()
         for name in names:
             self.supervisor.stop(name)

@@ -1,4 +1,4 @@
-"""The page on backup and restore is rehearsed: every store is lost, and what docs/operations.md says brings it back."""
+"""Every store is lost, and a backup brings it back, as docs/operations.md says; a drill tells it before."""
 
 from __future__ import annotations
 
@@ -25,40 +25,15 @@ from yizhan.schemas import topics
 from yizhan.services.ledger import ledger_folder
 from yizhan.services.stores import read_outbox
 
-STORES = ("outbox.sqlite3", "inbox.sqlite3")
-LEDGER = ("statements.sqlite3", "checkpoint.sqlite3")
-
-
-def copy_store(source: Path, target: Path) -> None:
-    """Copy as ``sqlite3 SOURCE ".backup TARGET"`` does, while others may write; readable by its owner only."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.touch(mode=0o600)
-    with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(target)) as new:
-        old.backup(new)
-
-
-def back_up(home: Path, backup: Path) -> None:
-    """Do what the page says, store by store."""
-    for county in (SHOUNING, QINGYUAN):
-        for name in STORES:
-            if (home / "counties" / county / name).exists():
-                copy_store(home / "counties" / county / name, backup / "counties" / county / name)
-        for folder in ("keys", "charter"):
-            shutil.copytree(home / "counties" / county / folder, backup / "counties" / county / folder)
-    for name in LEDGER:
-        copy_store(home / "ledger" / name, backup / "ledger" / name)
-    for folder in ("station/charter", "station/public", "ledger/keys", "station/keys"):
-        shutil.copytree(home / folder, backup / folder)
-
 
 @pytest.mark.exhaustive
-def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: Run, tmp_path: Path) -> None:
+def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: Run) -> None:
     """No number is given twice, the inbox reads on, the ledger refuses the old copy and is made again as it was."""
     before = publish(yizhan, SHOUNING, FIRE)
     station.carry(SHOUNING)
     station.deliver(QINGYUAN)
     station.log()
-    back_up(home, tmp_path / "backup")
+    assert "私钥" in yizhan("backup", "safe", "--keys").err
 
     after = publish(yizhan, SHOUNING, {**FIRE, "external_ref": "接-2"})
     station.carry(SHOUNING)
@@ -70,7 +45,9 @@ def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: 
     notes = {name: log.read(name) or b"" for name in (CHECKPOINT, FINAL)}
 
     shutil.rmtree(home)
-    shutil.copytree(tmp_path / "backup", home)
+    ran = yizhan("restore", "safe", "--anchor", "safe/data/station/charter/root.json")
+    assert ran.code == 0, ran.err
+    assert "yizhan ledger rebuild" in ran.out
 
     # Outbox: another file, so another book; what was accepted since is with the partner and in the log.
     station.sent -= {*before, *after}
@@ -109,3 +86,29 @@ def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: 
     ran = yizhan("audit", "reconcile", SHOUNING, QINGYUAN, "--json")
     odd = json.loads(ran.out)["reconciliation"]["discrepancies"]
     assert [(each["odd"], each["id"]) for each in odd] == [("received_not_sent", after[0])]
+
+
+def test_a_drill_is_one_page(station: Station, home: Path, yizhan: Run) -> None:
+    """What was tried, what would be lost, what is not in it, how long it took; in both languages, and for programs."""
+    assert publish(yizhan, SHOUNING, FIRE)
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    station.log()
+    ran = yizhan("drill")
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "备份可用"), ran.err
+    assert "没有备份的" in ran.out
+    assert yizhan("--lang", "en", "drill").out.splitlines()[-1] == "The backup can be used"
+    found = json.loads(yizhan("drill", "--county", QINGYUAN, "--json").out)
+    assert found["well"]
+    assert {each["subject"]: each["state"] for each in found["checks"]}["items"] == "good"
+    found = json.loads(yizhan("drill", "--station", "--json").out)
+    assert {each["subject"]: each["state"] for each in found["checks"]}["ledger"] == "good"
+
+    assert yizhan("backup", "safe", "--county", QINGYUAN).code == 0
+    assert yizhan("backup", "safe", "--county", QINGYUAN).code == 1
+    broken = home.parent / "safe" / "data" / "counties" / QINGYUAN / "inbox.sqlite3"
+    broken.write_bytes(broken.read_bytes()[:-1] + b"?")
+    ran = yizhan("drill", "safe")
+    assert ran.code == 1
+    assert "inbox.sqlite3" in ran.err
+    assert yizhan("backup", "more", "--county", QINGYUAN, "--station").code == 2

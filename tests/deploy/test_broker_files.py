@@ -9,13 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from kafka import TopicPartition
 
 from tests.world.waiting import until
 from yizhan.deploy import admin
 from yizhan.deploy.broker import HEAP_MIB, Broker
+from yizhan.deploy.brokers import Brokers
 from yizhan.deploy.errors import BrokerFailed
 from yizhan.deploy.home import setup_home
-from yizhan.deploy.properties import server_properties
+from yizhan.deploy.properties import Place, server_properties
+from yizhan.deploy.replication import plan
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics
 
@@ -76,6 +79,55 @@ def test_one_address_cannot_fill_the_brokers_memory(home: Path) -> None:
     assert claimed < int(settings["queued.max.request.bytes"]) < HEAP_MIB * 1024 * 1024 / 2
     assert int(settings["socket.request.max.bytes"]) > topics.STATION_MAX_BYTES
     assert int(settings["producer.id.expiration.ms"]) <= 60_000
+
+
+def test_one_of_three_may_be_lost(home: Path) -> None:
+    """Two of three have what was acknowledged, of Kafka's own topics too, and only who has it leads."""
+    place = Place(2, 3, ("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"))
+    text = server_properties(home / "data", home / "tls" / "broker", 21000, 21001, place)
+    settings = dict(line.split("=", 1) for line in text.splitlines())
+    assert {settings[name] for name in settings if name.endswith("replication.factor")} == {"3"}
+    assert {settings[name] for name in settings if name.endswith(("min.isr", "min.insync.replicas"))} == {"2"}
+    assert settings["unclean.leader.election.enable"] == "false"
+    assert settings["super.users"] == "User:broker;User:admin"
+    assert settings["controller.quorum.bootstrap.servers"] == "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3"
+    assert "controller.quorum.voters" not in settings
+    assert (settings["node.id"], settings["broker.rack"]) == ("2", "rack-2")
+
+
+def test_a_home_grows_to_three_and_never_back(home: Path) -> None:
+    """The first broker keeps its ports, everybody gets all addresses, and two or one are refused."""
+    before = json.loads((home / "broker" / "ports.json").read_text())
+    setup_home(home, TWO, now=NOW, nodes=3)
+    brokers = Brokers(home)
+    assert [each.node for each in brokers.nodes] == [1, 2, 3]
+    kept = json.loads((home / "broker" / "ports.json").read_text())
+    assert {name: kept[name] for name in before} == before
+    assert Settings.load(home).bootstrap_servers == ",".join(each.address for each in brokers.nodes)
+    assert setup_home(home, TWO, now=NOW) == ()
+    for nodes in (1, 2):
+        with pytest.raises(BrokerFailed, match=r"brokers|expected 1 or 3"):
+            brokers.grow(nodes)
+
+
+def test_a_broker_of_an_earlier_version_keeps_its_list_of_controllers(home: Path) -> None:
+    """Data that were formatted with a fixed list start only with it; new data have none."""
+    broker = Broker(home)
+    broker.data.mkdir(parents=True)
+    (broker.data / "meta.properties").write_text("cluster.id=x\n")
+    assert broker.formatted
+    assert not broker.dynamic
+    broker.mark_dynamic()
+    assert broker.dynamic
+
+
+def test_replicas_are_added_and_never_taken_away() -> None:
+    """Where two of three brokers are there, or one that holds a copy is not, nothing is removed."""
+    first, second = TopicPartition("a", 0), TopicPartition("b", 0)
+    assert plan({first: (1, 2), second: (1, 2, 3)}, [1, 2]) == {}
+    assert plan({first: (1, 9)}, [1, 2, 3]) == {first: [1, 2, 9]}
+    spread = plan({TopicPartition(name, 0): (1,) for name in "abc"}, [1, 2, 3])
+    assert {replicas[0] for replicas in spread.values()} == {1, 2, 3}
 
 
 def test_ports_are_below_those_of_outgoing_connections(home: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib import import_module
 
 import click
 import pytest
 
+from bench.faults_table import table_of, with_table
 from tests.house.tree import ROOT, texts
 
 FRONT_PAGES = ("README.md", "README.zh-CN.md")
@@ -44,6 +46,13 @@ def test_every_command_shown_exists(page: str) -> None:
             found = command.get_command(click.Context(command), word)
             assert found is not None, f"{page}: yizhan {words}"
             command = found
+
+
+def test_the_fault_matrix_is_that_of_its_file() -> None:
+    """The table in bench/README.md, if it has been made, is that of faults.json."""
+    page = (ROOT / "bench/README.md").read_text("utf-8")
+    result = json.loads((ROOT / "faults.json").read_text("utf-8"))
+    assert not table_of(page) or with_table(page, result) == page
 
 
 def test_the_changelog_has_a_place_for_what_comes_next() -> None:

@@ -104,8 +104,10 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "books": ("book_lines", "export_book", "read_books"),
     "charter": ("public_folder", "published", "reader_folder", "role_keys", "roles_folder"),
     "charter_ceremony": (
-        "draft_first", "draft_next", "draft_status", "open_draft", "publish_draft", "sign_draft",
+        "draft_first", "draft_next", "draft_status", "open_draft", "publish_draft", "read_request", "sign_draft",
     ),
+    "charter_joining": ("join_county", "join_station"),
+    "charter_joining.Joining": ("finished",),
     "charter_reading": (
         "charter_reader", "charter_terms", "charter_versions", "headers_of_county", "headers_of_file",
         "replay_policy", "verify_charter",
@@ -115,6 +117,15 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "key_admin": ("destroy_key", "generate_keys", "own_keys", "registered_keys", "retired_key"),
     "equipment": ("county_equipment",),
     "commands": ("command_of",),
+    "backup_files": ("list_files", "lock_files", "scope_folders"),
+    "backup_reading": ("belongs", "check_files", "open_backup"),
+    "backup_reading.OpenBackup": ("bytes",),
+    "backups": ("copy_file", "file_hash", "make_backup", "plan_backup"),
+    "backups.Backup": ("bytes",),
+    "backups.BackupPlan": ("bytes",),
+    "drills": ("run_drill",),
+    "drills.Drill": ("left_out", "well"),
+    "restoring": ("restore_backup",),
     "ledger": (
         "cosigner_lock", "cosigner_path", "cosigning_key_source", "ledger_folder", "ledger_key_source", "ledger_lock",
         "open_cosigner", "open_statements", "read_mirror",
@@ -223,6 +234,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "publishing.Published": ("add", "complete", "empty"),
     "process_control": ("start_processes", "stop_processes"),
     "processes.ProcessState": ("failed",),
+    "broker_health": ("broker_faults",),
     "processes": (
         "broker_nodes", "broker_pid", "desk_port", "has_broker", "home_processes", "is_running", "last_lines",
         "log_files", "log_path", "new_text", "progress_age", "receiving_stopped", "silence", "start_action",

@@ -227,6 +227,13 @@ class InboxView(OwnedStore):
             row = conn.execute(query, (item_id,)).fetchone()
         return None if row is None or row["postmark"] is None else bytes(row["postmark"])
 
+    def envelope(self, item_id: str) -> bytes | None:
+        """Return the envelope of an item as it came; None for an unknown one."""
+        query = "SELECT envelope FROM letters JOIN items USING (seq) WHERE id = ?"
+        with self._reading() as conn:
+            row = conn.execute(query, (item_id,)).fetchone()
+        return None if row is None else bytes(row["envelope"])
+
     def manifests(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
         """Return the digests' manifests, as the station signed them, in the order of coming: (number, bytes)."""
         with self._reading() as conn:

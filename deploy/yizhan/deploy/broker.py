@@ -91,9 +91,14 @@ class Broker:
         self.console = self.folder / "console.log"
 
     @property
+    def ports(self) -> Ports:
+        """Its own ports, chosen on first use."""
+        return self._ports()[self.node]
+
+    @property
     def address(self) -> str:
         """``127.0.0.1:port`` of this node; the port is chosen on first use."""
-        return f"127.0.0.1:{self._ports()[self.node].broker}"
+        return f"127.0.0.1:{self.ports.broker}"
 
     @property
     def bootstrap(self) -> str:
@@ -143,6 +148,7 @@ class Broker:
                 return False
             self.prepare(progress)
             self._check_ports()
+            self._supervised.unlink(missing_ok=True)
             progress(_("启动 Kafka"))
             self.process.start(self.command(), self.console, empty=True)
         return True
@@ -181,8 +187,24 @@ class Broker:
             self.prepare(progress)
             self._check_ports()
             argv = self.command()
+            self._supervised.touch()
             self.process.remember(os.getpid())  # exec keeps both the id and the start time
         os.execv(argv[0], argv)  # noqa: S606  our own list, no shell
+
+    def restart(
+        self, progress: Progress = lambda _: None, timeout: float = READY_SECONDS, *, supervised: bool = False
+    ) -> None:
+        """Stop it and start it again with its present settings; where a supervisor runs it, that starts it.
+
+        A supervisor is there where ``run`` started it, or where the caller says so (``supervised``).
+        """
+        self.stop()
+        deadline = time.monotonic() + timeout
+        while (supervised or self._supervised.exists()) and self.pid() is None:
+            if time.monotonic() > deadline:
+                raise BrokerFailed(f"broker {self.node} was stopped, and no supervisor started it again; start it")
+            time.sleep(0.1)
+        self.start(progress, timeout)
 
     def stop(self, timeout: float = STOP_SECONDS) -> bool:
         """Stop it: SIGTERM, after ``timeout`` seconds SIGKILL. Return False if it did not run."""
@@ -200,9 +222,17 @@ class Broker:
 
     def cluster_id(self) -> str | None:
         """Return the id that the storage was formatted with, or None before the first start."""
+        return self._meta("cluster.id")
+
+    def directory_id(self) -> str | None:
+        """Return the id of the folder of its data, by which the cluster tells a new disk from the former; as a UUID."""
+        found = self._meta("directory.id")
+        return None if found is None else str(uuid.UUID(bytes=base64.urlsafe_b64decode(found + "==")))
+
+    def _meta(self, name: str) -> str | None:
         with contextlib.suppress(OSError):
             for line in (self.data / "meta.properties").read_text().splitlines():
-                if line.startswith("cluster.id="):
+                if line.startswith(f"{name}="):
                     return line.partition("=")[2]
         return None
 
@@ -229,8 +259,8 @@ class Broker:
         ports, controllers = self._ports(), tuple[str, ...]()
         if self.dynamic:
             controllers = tuple(f"127.0.0.1:{each.controller}" for each in ports.values())
-        place, own = Place(self.node, len(ports), controllers), ports[self.node]
-        return server_properties(self.data, self._tls / "broker", own.broker, own.controller, place)
+        place = Place(self.node, len(ports), controllers)
+        return server_properties(self.data, self._tls / "broker", self.ports.broker, self.ports.controller, place)
 
     def wait_ready(self, timeout: float = READY_SECONDS) -> None:
         """Wait until it answers, and is one of the cluster's. Raises :class:`BrokerFailed`."""
@@ -256,6 +286,11 @@ class Broker:
         return f"see {self.log}. It said:\n" + "\n".join((bad or lines)[-6:])
 
     @property
+    def _supervised(self) -> Path:
+        """A file that is there while what runs was started by ``run``."""
+        return self.folder / "supervised"
+
+    @property
     def _settings(self) -> Path:
         return self.folder / "server.properties"
 
@@ -267,8 +302,7 @@ class Broker:
         return choose_ports(self._ports_file, self.node)
 
     def _check_ports(self) -> None:
-        own = self._ports()[self.node]
-        for port in (own.broker, own.controller):
+        for port in (self.ports.broker, self.ports.controller):
             if not is_free(port):
                 raise BrokerFailed(
                     f"port {port} is taken by another process: stop that one, or change "

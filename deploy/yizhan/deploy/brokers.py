@@ -11,6 +11,7 @@ a lost disk; it survives a lost machine only where each broker has a machine of 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ from yizhan.schemas.i18n import _
 SIZES: Final = (1, 3)
 """How many brokers a home may have: two are worth no more than one, since both must run."""
 _JOIN_SECONDS: Final = 90.0
-"""How long a broker may take to become a controller, or to copy what it missed while it started again."""
+"""How long may nothing change while brokers join, or copy what they missed."""
 _LOOK_SECONDS: Final = 0.2
 
 
@@ -89,9 +90,13 @@ class Brokers:
         self._each(lambda node: node.launch(progress), self.nodes)
         self._each(lambda node: node.start(progress, timeout), self.nodes)
         progress(_("等各个 Kafka 互相接上"))
-        everybody = frozenset(each.node for each in self.nodes)
-        self._wait(lambda state: state.brokers >= everybody and state.controllers >= everybody, "all brokers to join")
+        voters = {(each.node, each.directory_id()) for each in self.nodes}
+        self._wait(lambda state: state.brokers >= self._all and state.controllers >= voters, "all brokers to join")
         return self.status()
+
+    def wait_whole(self) -> None:
+        """Wait until all have joined and have everything. Raises :class:`BrokerFailed` when that makes no progress."""
+        self._wait(lambda state: state.brokers >= self._all and not state.under_replicated, "everything on all brokers")
 
     def renew(
         self, progress: Progress = lambda _: None, *, alone: bool = False, supervised: bool = False
@@ -109,17 +114,12 @@ class Brokers:
             if node.pid() is None or not node.is_outdated():
                 continue
             if several:
-                self._wait(lambda state: not state.under_replicated, "every partition on all its brokers")
+                self.wait_whole()
             progress(_("Kafka {node} 换上新的设置").format(node=node.node))
-            node.stop()
-            if supervised:
-                _wait_for_supervisor(node)
-                node.wait_ready()
-            else:
-                node.start(progress)
+            node.restart(progress, supervised=supervised)
             lines.append(f"broker {node.node}: started again with new settings")
             if several:
-                self._wait(lambda state: not state.under_replicated, "every partition on all its brokers")
+                self.wait_whole()
         return tuple(lines)
 
     def stop(self, timeout: float = STOP_SECONDS) -> bool:
@@ -134,6 +134,10 @@ class Brokers:
         """Return the process id of the first that runs, or None."""
         return next(filter(None, (each.pid() for each in self.nodes)), None)
 
+    @property
+    def _all(self) -> frozenset[int]:
+        return frozenset(each.node for each in self.nodes)
+
     def _node(self, number: int) -> Broker:
         return Broker(self._home, number, cache=self._cache, heap_mib=self._heap_mib)
 
@@ -142,22 +146,16 @@ class Brokers:
             return list(pool.map(do, nodes))
 
     def _wait(self, holds: Callable[[ClusterState], bool], what: str) -> None:
-        deadline, found = time.monotonic() + _JOIN_SECONDS, None
-        while time.monotonic() < deadline:
-            try:
-                if holds(found := cluster_state(self.admin_connection())):
+        """Wait as long as something still moves."""
+        found, seen, moved = None, None, time.monotonic()
+        while time.monotonic() - moved < _JOIN_SECONDS:
+            with contextlib.suppress(ApplyFailed):  # the controller is being elected
+                found = cluster_state(self.admin_connection())
+                if holds(found):
                     return
-            except ApplyFailed:  # the controller is being elected
-                pass
+            if found != seen:
+                seen, moved = found, time.monotonic()
             time.sleep(_LOOK_SECONDS)
         raise BrokerFailed(
-            f"expected {what} within {_JOIN_SECONDS:.0f} s; the cluster says {found}; see the logs of the brokers"
+            f"expected {what}; for {_JOIN_SECONDS:.0f} s the cluster says {found}; see the logs of the brokers"
         )
-
-
-def _wait_for_supervisor(node: Broker) -> None:
-    deadline = time.monotonic() + _JOIN_SECONDS
-    while node.pid() is None:
-        if time.monotonic() > deadline:
-            raise BrokerFailed(f"broker {node.node}: expected its supervisor to start it again; start it")
-        time.sleep(_LOOK_SECONDS)

@@ -38,6 +38,7 @@ RENEW_BEFORE_DAYS: Final = 30
 
 BROKER: Final = "broker"
 AUTHORITY: Final = "authority"
+_NEXT_KEY: Final = "next-key.pem"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -73,6 +74,67 @@ def ensure_certificates(
     return tuple(made)
 
 
+def new_request(folder: Path, principal: str) -> bytes:
+    """Return a request (PKCS#10, PEM) for a principal's certificate, made on its own machine.
+
+    Its key, made if absent, is ``next-key.pem`` until ``install_certificate`` puts it in its place: what is in use
+    works on meanwhile.
+    """
+    path = folder / _NEXT_KEY
+    if not path.exists():
+        _write(path, _pem(ec.generate_private_key(ec.SECP256R1())))
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, principal)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(_private_key(path), hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM)
+
+
+def sign_request(tls: Path, principal: str, request: bytes, *, now: datetime) -> bytes:
+    """Sign what a principal requested; return its certificate and the authority's, PEM, in this order.
+
+    The name and the generation are ours, whatever the request says. Raises ``ValueError`` for a request that is none,
+    ``CertificateFailed`` where the authority is not on this machine.
+    """
+    asked = x509.load_pem_x509_csr(request)
+    public = asked.public_key()
+    if not asked.is_signature_valid or not isinstance(public, ec.EllipticCurvePublicKey):
+        raise ValueError("expected a request signed by its own EC key")
+    tls.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with locked(tls / "lock"):
+        if not (tls / AUTHORITY / "cert.pem").exists():
+            raise CertificateFailed(f"{tls / AUTHORITY}: no authority here; certificates are signed at the station")
+        authority = _authority(tls / AUTHORITY, now)
+        cert = _signed(
+            public, common_name(principal, recorded(tls).get(principal, 1)), authority, now, CERTIFICATE_DAYS
+        )
+    return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in (cert, authority.cert))
+
+
+def install_certificate(folder: Path, chain: bytes) -> bool:
+    """Put a certificate that was requested here, and the authority's, in their place, with the key that waits.
+
+    Returns False where it is of another key: of an earlier request. Raises ``ValueError`` for what is no certificate.
+    """
+    cert, authority = x509.load_pem_x509_certificates(chain)
+    if not (folder / _NEXT_KEY).exists():
+        return False
+    key = _private_key(folder / _NEXT_KEY)
+    if key.public_key() != cert.public_key():
+        return False
+    cert.verify_directly_issued_by(authority)
+    _write(folder / "ca.pem", authority.public_bytes(serialization.Encoding.PEM))
+    _write(folder / "cert.pem", cert.public_bytes(serialization.Encoding.PEM))
+    _write(folder / "key.pem", _pem(key))
+    (folder / _NEXT_KEY).unlink()
+    return True
+
+
+def _private_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError(f"{path}: expected an EC key, got another kind; move it aside")  # noqa: TRY004 -- a damaged file
+    return key
+
+
 def _require_own(tls: Path, principals: Sequence[str]) -> None:
     """Raise where an office keeps what the station gave it: a new authority would replace its key."""
     if not (tls / AUTHORITY / "cert.pem").exists() and any((tls / each / "ca.pem").exists() for each in principals):
@@ -85,15 +147,12 @@ def _require_own(tls: Path, principals: Sequence[str]) -> None:
 def _authority(folder: Path, now: datetime) -> _Authority:
     key_path, cert_path = folder / "key.pem", folder / "cert.pem"
     if cert_path.exists():
-        key = serialization.load_pem_private_key(key_path.read_bytes(), None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise ValueError(f"{key_path}: expected an EC key, got another kind; move it aside")
-        return _Authority(key, x509.load_pem_x509_certificate(cert_path.read_bytes()))
+        return _Authority(_private_key(key_path), x509.load_pem_x509_certificate(cert_path.read_bytes()))
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Yizhan certificate authority")])
     usage = _key_usage(certificates=True)
     builder = (
-        _builder(name, name, key, now, AUTHORITY_DAYS)
+        _builder(name, name, key.public_key(), now, AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
     )
@@ -112,10 +171,25 @@ def _issue(
     hosts: Sequence[str],
 ) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
+    cert = _signed(key.public_key(), subject, authority, now, days, hosts)
+    _write(folder / "key.pem", _pem(key))
+    _write(folder / "ca.pem", authority.cert.public_bytes(serialization.Encoding.PEM))
+    _write(folder / "cert.pem", cert.public_bytes(serialization.Encoding.PEM))
+
+
+def _signed(
+    public: ec.EllipticCurvePublicKey,
+    subject: str,
+    authority: _Authority,
+    now: datetime,
+    days: float,
+    hosts: Sequence[str] = (),
+) -> x509.Certificate:
+    """Sign a principal's certificate."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
     issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
     builder = (
-        _builder(name, authority.cert.subject, key, now, days)
+        _builder(name, authority.cert.subject, public, now, days)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(certificates=False), critical=True)
         .add_extension(issuer_key, critical=False)
@@ -125,16 +199,13 @@ def _issue(
         usage.append(ExtendedKeyUsageOID.SERVER_AUTH)
         builder = builder.add_extension(x509.SubjectAlternativeName([*map(_host, hosts)]), critical=False)
     builder = builder.add_extension(x509.ExtendedKeyUsage(usage), critical=False)
-    cert = builder.sign(authority.key, hashes.SHA256())
-    _write(folder / "key.pem", _pem(key))
-    _write(folder / "ca.pem", authority.cert.public_bytes(serialization.Encoding.PEM))
-    _write(folder / "cert.pem", cert.public_bytes(serialization.Encoding.PEM))
+    return builder.sign(authority.key, hashes.SHA256())
 
 
 def _builder(
     subject: x509.Name,
     issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
+    public: ec.EllipticCurvePublicKey,
     now: datetime,
     days: float,
 ) -> x509.CertificateBuilder:
@@ -142,11 +213,11 @@ def _builder(
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(public)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))  # a partner's clock may be a little behind
         .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
 
 

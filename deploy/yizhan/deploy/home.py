@@ -15,6 +15,7 @@ from yizhan.deploy import admin, generations
 from yizhan.deploy.brokers import Brokers
 from yizhan.deploy.certificates import AUTHORITY, BROKER, ensure_certificates
 from yizhan.deploy.jars import Progress
+from yizhan.deploy.quorum import spread_leaders
 from yizhan.deploy.rehearsal import ensure_archive
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.settings import FILE_NAME, Settings
@@ -58,7 +59,10 @@ def bring_up(
         ensure_archive(cache, progress)
     brokers.start(progress)
     changes = apply(home, brokers.admin_connection(), members, now=now, internal=True)
-    return brokers, (*changes, *brokers.renew(progress))
+    changes += brokers.renew(progress)
+    if len(brokers.nodes) > 1:
+        spread_leaders(brokers.admin_connection())
+    return brokers, changes
 
 
 def apply(

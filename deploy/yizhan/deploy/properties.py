@@ -106,6 +106,9 @@ def _quorum(place: Place, controller_port: int) -> dict[str, str]:
         "controller.quorum.bootstrap.servers": ",".join(place.controllers),
         # A new node, and one whose disk was lost, becomes a controller by itself.
         "controller.quorum.auto.join.enable": "true",
+        # The others notice after a second that the deciding one is dead, and elect: by default Kafka takes two.
+        "controller.quorum.fetch.timeout.ms": "1000",
+        "controller.quorum.election.timeout.ms": "500",
         "broker.rack": f"rack-{place.node}",
     }
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from yizhan.deploy.admin import connected
 from yizhan.deploy.errors import ApplyFailed
 from yizhan.runtime.connection import KafkaConnection
 
+_PREFERRED: Final = 0
+"""The election of the first of a partition's brokers."""
 _FEATURE: Final = "kraft.version"
 """At 0 the list of controllers is a setting, and fixed; from 1 on it is kept in the data, and can change."""
 
@@ -19,8 +21,8 @@ class ClusterState:
 
     brokers: frozenset[int]
     """Those that answer the controller."""
-    controllers: frozenset[int]
-    """Those that vote, also dead ones."""
+    controllers: frozenset[tuple[int, str | None]]
+    """Those that vote, also dead ones, each with the directory that its data had when it joined."""
     leader: int
     """The controller that decides."""
     under_replicated: tuple[str, ...]
@@ -31,7 +33,10 @@ class ClusterState:
 
 def cluster_state(connection: KafkaConnection, seconds: float = 5.0) -> ClusterState:
     """Ask the cluster as administrator. Raises :class:`ApplyFailed` when nobody answers."""
-    with connected(connection, seconds) as client:
+    alive = [each for each in connection.servers if connection.speaks(only=each)]
+    if not alive:  # kafka-python leaves a socket open for each that it cannot reach
+        raise ApplyFailed(f"no broker answers at {connection.bootstrap}")
+    with connected(replace(connection, bootstrap=",".join(alive)), seconds) as client:
         return state_of(client)
 
 
@@ -45,11 +50,17 @@ def state_of(client: Any) -> ClusterState:  # noqa: ANN401  kafka-python's admin
     ]
     return ClusterState(
         frozenset(each["broker_id"] for each in client.describe_cluster()["brokers"]),
-        frozenset(each["replica_id"] for each in quorum["current_voters"]),
+        frozenset((each["replica_id"], each["replica_directory_id"]) for each in quorum["current_voters"]),
         quorum["leader_id"],
         tuple(sorted(name for name, each in partitions if len(each["isr_nodes"]) < len(each["replica_nodes"]))),
         tuple(sorted(name for name, each in partitions if each["leader_id"] < 0)),
     )
+
+
+def spread_leaders(connection: KafkaConnection) -> None:
+    """Let each partition be led by the first of its brokers again, as far as that has everything."""
+    with connected(connection) as client:
+        client.elect_leaders(_PREFERRED, raise_errors=False)
 
 
 def make_dynamic(connection: KafkaConnection) -> None:

@@ -4,7 +4,7 @@ Rule 1: three replicas where there are three brokers, else as many as there are.
         a broker that is down for the moment changes nothing.
 Rule 2: with three replicas a record is acknowledged when two of them have it (``min.insync.replicas``); that is asked
         for only when all three have everything, so that a cluster that grows refuses no record.
-Rule 3: leaders are spread: topic by topic another broker comes first.
+Rule 3: leaders are spread: topic by topic another broker comes first, and leads as soon as Kafka looks.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ IN_SYNC: Final = "min.insync.replicas"
 _PATIENCE_SECONDS: Final = 60.0
 """How long copying may make no progress at all."""
 _LOOK_SECONDS: Final = 0.2
-_PREFERRED: Final = 0
-"""The election of the first of a partition's brokers."""
 _OF_TOPIC: Final = "DYNAMIC_TOPIC_CONFIG"
 _SET: Final = 0
 """Of a setting: to this value."""
@@ -82,8 +80,6 @@ def raise_replicas(client: Any, names: Sequence[str], brokers: Sequence[int]) ->
         if refused := {each: error.__name__ for each, error in outcomes.items() if error}:
             raise ApplyFailed(f"more replicas refused: {refused}")
     _wait_in_sync(client, names)
-    if planned:
-        client.elect_leaders(_PREFERRED, list(planned))
     return [
         f"topic {each.topic}{f'-{each.partition}' if each.partition else ''}: replicas "
         f"{_listed(found[each])} → {_listed(new)}"

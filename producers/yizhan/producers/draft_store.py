@@ -8,6 +8,8 @@ Rule 4: sent or dropped drafts leave no content here; the last signer is kept, t
         a sent one its number, event and officers.
 Rule 5: each change gives a draft a new version; whoever changes one names the version that he saw. What is in review
         or queued is not edited.
+Rule 6: in a restored file nothing is queued: what was queued at the time of the backup may have been changed, dropped
+        or sent since. An officer looks at it, and queues it again.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any, Final
 from yizhan.producers.draft_rows import (
     EDITABLE,
     DraftState,
+    Refusal,
     SentRecord,
     StoredDraft,
     json_text,
@@ -28,6 +31,8 @@ from yizhan.producers.draft_rows import (
     refusal_text,
     stored_draft,
 )
+from yizhan.producers.errors import NotPublishable
+from yizhan.runtime.clock import utc_now
 from yizhan.runtime.store import Store, open_store, read_store, transaction
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
@@ -38,6 +43,11 @@ from yizhan.schemas.timestamps import written
 FILE: Final = "drafts.sqlite3"
 OFFICE: Final = ("org_code", "drafted_by", "reviewed_by", "signed_off_by", "contact")
 """Fields of a payload that are proposed the next time."""
+_FILE_NAME: Final = "file"
+"""In ``memory``: device and inode of the file, as it was opened last."""
+_RESTORED: Final = marked(
+    "草稿是从备份恢复的，备份之后它可能已经改过、删除或发出，所以没有自动发送；请核对已发事件，再提交发送或删除"
+)
 
 MIGRATIONS: Final = (
     """
@@ -163,7 +173,12 @@ class DraftStore(DraftsView):
     def __init__(self, path: Path, county: str) -> None:
         """Open the file, made if absent (``StoreError`` if it cannot be used)."""
         super().__init__(path, county)
-        self._conn.execute("PRAGMA secure_delete = ON")
+        try:
+            self._conn.execute("PRAGMA secure_delete = ON")
+            _hold_restored(self._conn, path)
+        except BaseException:
+            self._conn.close()
+            raise
 
     @staticmethod
     def _connect(path: Path) -> sqlite3.Connection:
@@ -263,6 +278,30 @@ class DraftStore(DraftsView):
             conn.execute("DELETE FROM drafts WHERE n = ?", (n,))
             if office:
                 conn.execute("INSERT OR REPLACE INTO memory VALUES ('office', ?)", (json_text(office),))
+
+
+def mark_copy(conn: sqlite3.Connection) -> None:
+    """Mark the copy of a database of drafts: wherever it is put, it is another file (rule 6)."""
+    conn.execute("INSERT OR REPLACE INTO memory VALUES (?, '')", (_FILE_NAME,))
+
+
+def _hold_restored(conn: sqlite3.Connection, path: Path) -> None:
+    """Take what is queued off the queue where the file is another one than before (rule 6)."""
+    status = path.stat()
+    here, query = f"{status.st_dev}:{status.st_ino}", "SELECT value FROM memory WHERE name = ?"
+    row = conn.execute(query, (_FILE_NAME,)).fetchone()
+    if row is not None and row["value"] == here:
+        return
+    held = refusal_text(Refusal.of(NotPublishable(_RESTORED)))
+    with transaction(conn):
+        before = conn.execute(query, (_FILE_NAME,)).fetchone()
+        if before is not None and before["value"] != here:
+            conn.execute(
+                "UPDATE drafts SET state = 'refused', refused = ?, moved = ?, version = version + 1, sending = NULL"
+                " WHERE state = 'queued'",
+                (held, written(utc_now())),
+            )
+        conn.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (_FILE_NAME, here))
 
 
 def _stands(conn: sqlite3.Connection, n: int, version: int | None, states: Collection[DraftState]) -> bool:

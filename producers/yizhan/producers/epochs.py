@@ -79,6 +79,11 @@ def check_identity(
         open_epoch(conn, now, BEHIND, random_bytes)
 
 
+def mark_copy(conn: sqlite3.Connection) -> None:
+    """Mark the copy of an outbox: wherever it is put, it is another file, and opens a new epoch."""
+    conn.execute("UPDATE life SET device = 0, inode = 0")
+
+
 def _is_behind(conn: sqlite3.Connection, head: tuple[str, int] | None) -> bool:
     """Return whether the small file has a higher number than the database."""
     if head is None:

@@ -80,8 +80,8 @@ class KafkaConnection:
             raise SettingError(sentence, files=files, detail=error, hint=Action.to("broker.start")) from error
         return context
 
-    def speaks(self, seconds: float = 2.0) -> bool:
-        """Return whether one of the servers speaks Kafka and takes this principal's certificate.
+    def speaks(self, seconds: float = 2.0, *, only: str | None = None) -> bool:
+        """Return whether one of the servers, or ``only`` that one, speaks Kafka and takes this principal's certificate.
 
         A Kafka client is not needed for this. kafka-python leaves its sockets open when a connection fails: asking
         here first avoids such failures. A server that asks for a password only has to be there.
@@ -89,7 +89,8 @@ class KafkaConnection:
         Raises :class:`SettingError` as :meth:`ssl_context` does.
         """
         context, request = self.ssl_context(), _API_VERSIONS if self.sasl_mechanism is None else b""
-        return any(_answer(server, context, seconds, request) is not None for server in self.servers)
+        servers = self.servers if only is None else (only,)
+        return any(_answer(server, context, seconds, request) is not None for server in servers)
 
     def is_denied(self, topic: str, seconds: float = 2.0) -> bool:
         """Return whether a server says that this principal's certificate may not even see a topic: it was revoked.

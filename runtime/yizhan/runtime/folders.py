@@ -35,6 +35,12 @@ def write_private(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def private_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for their owner only (``OSError`` if it cannot be made)."""
+    for each in reversed([folder, *folder.parents]):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Sync a folder, so that its names are durable (``OSError`` if the disk fails)."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

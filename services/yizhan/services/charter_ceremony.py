@@ -65,7 +65,7 @@ def draft_first(home: Home, terms: str, request_files: Iterable[Path], out: Path
         Conflict: the folder is not empty.
         CharterInvalid, ServiceError: terms or a request cannot be used.
     """
-    read = [_read_request(home, path) for path in request_files]
+    read = [read_request(home, path) for path in request_files]
     return _save_draft(None, None, texts.merge_terms(None, texts.read(terms), read), (), out)
 
 
@@ -83,7 +83,7 @@ def draft_next(
     before = reader.verified()
     base = contents.terms_of(before)
     proposed = None if terms is None else texts.read(terms)
-    after = texts.merge_terms(base, proposed, [_read_request(home, path) for path in request_files])
+    after = texts.merge_terms(base, proposed, [read_request(home, path) for path in request_files])
     return _save_draft(before, base, after, renew, out)
 
 
@@ -132,7 +132,8 @@ def draft_status(home: Home, county: str | None, folder: Path) -> tuple[Signing,
     return signing.status(transfer_media.load(folder), None if reader is None else reader.verified())
 
 
-def _read_request(home: Home, path: Path) -> Request:
+def read_request(home: Home, path: Path) -> Request:
+    """Read the key request of an office (``ServiceError`` if it does not verify)."""
     data = path.read_bytes()
     try:
         owner = str(json.loads(dsse.decode_base64(json.loads(data)["payload"]))["owner"])

@@ -17,6 +17,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "audit.export": "audit export … --statements",
     "audit.verify": "audit verify {where}",
     "audit.verify_without_quorum": "audit verify {where} --not-final",
+    "backup.restore_replacing": "restore {folder} --replace",
     "bell.init": "bell init --county {county}",
     "bell.status": "bell status --county {county}",
     "bell.test": "bell test --county {county}",

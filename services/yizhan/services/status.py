@@ -29,6 +29,7 @@ from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import Sentence, join_list, marked
 from yizhan.services.bell import bell_path, bell_status, counties_without_bell, rings_nobody
+from yizhan.services.broker_health import broker_faults
 from yizhan.services.home import Home
 from yizhan.services.ledger import cosigner_path, ledger_folder
 from yizhan.services.ledger_status import LedgerStatus, ledger_status
@@ -117,6 +118,10 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
             down = not all(each.running for each in found.processes)
             action = start if down else Action.to("broker.start")
         found.add("broker_down", sentence, action, where=found.broker)
+    else:
+        with found.part("Kafka"):
+            for fault in broker_faults(home, home.settings.connection(principal)):
+                found.problems.append(Problem(fault.code, fault.sentence, None, fault.action))
     for principal in sorted({each.name if each.county is None else topics.county(each.county) for each in wanted}):
         if found.broker_answers or (home.path / home.settings.tls_dir / principal).is_dir():  # else it never ran
             with found.part(marked("证书")):

@@ -13,6 +13,7 @@ import click
 from yizhan.charter.signing import Signing
 from yizhan.cli.asking import interactive, require_yes
 from yizhan.cli.click_options import FILE, FOLDER, MOMENT, NEW_FILE, Group, OneOf, county_option, json_option, option
+from yizhan.cli.commands.charter_join import join
 from yizhan.cli.commands.charter_reading import log, replay, show, verify
 from yizhan.cli.context import current_home
 from yizhan.cli.output import print_json, print_table, say, tell
@@ -35,7 +36,7 @@ from yizhan.services.errors import ServiceError
 from yizhan.services.files import already_there, write_new
 
 command = Group("charter", help=marked("章程：成员、密钥和规则，各县共同签署才能改变"))
-for each in (verify, log, show, replay):
+for each in (join, verify, log, show, replay):
     command.add_command(each)
 
 

@@ -1,0 +1,10 @@
+CREATE TABLE head ( one INTEGER PRIMARY KEY CHECK (one = 1), county TEXT NOT NULL, origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, note BLOB, cosigned INTEGER NOT NULL, final BLOB );
+CREATE TABLE positions (cluster TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE entries (place INTEGER PRIMARY KEY, entry BLOB NOT NULL);
+CREATE INDEX entries_by_entry ON entries (entry);
+CREATE TABLE tiles ( level INTEGER NOT NULL, number INTEGER NOT NULL, hashes BLOB NOT NULL, PRIMARY KEY (level, number) ) WITHOUT ROWID;
+CREATE TABLE held ( seq INTEGER PRIMARY KEY, entry BLOB NOT NULL UNIQUE, statement BLOB NOT NULL, subject TEXT NOT NULL, since TEXT NOT NULL, place INTEGER );
+CREATE INDEX held_awaited ON held (since) WHERE place IS NULL;
+CREATE TABLE looked (book TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE evidence ( seq INTEGER PRIMARY KEY, at TEXT NOT NULL, offence TEXT NOT NULL, detail TEXT NOT NULL, mine BLOB, theirs BLOB, settled TEXT );
+PRAGMA user_version = 1;

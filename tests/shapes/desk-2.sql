@@ -1,0 +1,13 @@
+CREATE TABLE accounts ( badge TEXT PRIMARY KEY, name TEXT NOT NULL, roles TEXT NOT NULL, phc TEXT, totp BLOB, totp_step INTEGER NOT NULL DEFAULT 0, disabled INTEGER NOT NULL DEFAULT 0, made TEXT NOT NULL, changed TEXT ) WITHOUT ROWID;
+CREATE TABLE codes ( hash TEXT PRIMARY KEY, badge TEXT NOT NULL REFERENCES accounts ) WITHOUT ROWID;
+CREATE TABLE attempts ( who TEXT PRIMARY KEY, failures INTEGER NOT NULL, until TEXT, last TEXT NOT NULL ) WITHOUT ROWID;
+CREATE TABLE sessions ( key TEXT PRIMARY KEY, badge TEXT NOT NULL REFERENCES accounts, began TEXT NOT NULL, seen TEXT NOT NULL, locked INTEGER NOT NULL DEFAULT 0 ) WITHOUT ROWID;
+CREATE TABLE links ( hash TEXT PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('first', 'new', 'reset')), badge TEXT REFERENCES accounts, totp BLOB NOT NULL, expires TEXT NOT NULL ) WITHOUT ROWID;
+CREATE TABLE certificates ( issuer TEXT NOT NULL, serial TEXT NOT NULL, badge TEXT NOT NULL REFERENCES accounts, PRIMARY KEY (issuer, serial) ) WITHOUT ROWID;
+CREATE TABLE devices ( seq INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, name TEXT NOT NULL, made TEXT NOT NULL, revoked TEXT );
+CREATE TABLE events ( seq INTEGER PRIMARY KEY, time TEXT NOT NULL, kind TEXT NOT NULL, badge TEXT NOT NULL, by TEXT NOT NULL, detail TEXT NOT NULL );
+CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT raise(ABORT, 'events are only added'); END;
+CREATE TRIGGER events_are_new BEFORE INSERT ON events WHEN EXISTS (SELECT 1 FROM events WHERE seq = NEW.seq) BEGIN SELECT raise(ABORT, 'events are only added'); END;
+CREATE TRIGGER events_remain BEFORE DELETE ON events BEGIN SELECT raise(ABORT, 'events are only added'); END;
+CREATE TABLE saved_searches ( seq INTEGER PRIMARY KEY, badge TEXT NOT NULL REFERENCES accounts, name TEXT NOT NULL, query TEXT NOT NULL, made TEXT NOT NULL, UNIQUE (badge, name) );
+PRAGMA user_version = 2;

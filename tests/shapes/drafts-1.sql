@@ -1,0 +1,3 @@
+CREATE TABLE drafts ( n INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, content TEXT NOT NULL, asked TEXT NOT NULL, begun TEXT NOT NULL, changed TEXT NOT NULL, sending TEXT );
+CREATE TABLE memory ( name TEXT PRIMARY KEY, value TEXT NOT NULL );
+PRAGMA user_version = 1;
