@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bench.faults_run import Fault, NotPossibleError
-from bench.faults_world import World, world
+from bench.faults_world import KEEP, World, world
 from yizhan.schemas.sample import TWO
 
 if TYPE_CHECKING:
@@ -35,9 +35,10 @@ _PAGE: Final = bytes(4 << 10)
 @contextlib.contextmanager
 def small_disks(rate: float) -> Iterator[World]:
     """Bring up a world whose county, station, ledger and broker each have a small disk."""
-    mounted: list[Path] = []
+    mounted, homes = list[Path](), list[Path]()
 
     def prepare(home: Path) -> None:
+        homes.append(home)
         for name, size in _SIZES_MIB.items():
             mount(home / name, size)
             mounted.append(home / name)
@@ -45,6 +46,9 @@ def small_disks(rate: float) -> Iterator[World]:
     def unmount() -> None:
         for path in mounted:
             subprocess.run(["umount", "--lazy", str(path)], check=False)
+        for home in homes:  # what was mounted in it could not be removed before
+            if not (home / KEEP).exists():
+                shutil.rmtree(home, ignore_errors=True)
 
     with contextlib.ExitStack() as stack:
         stack.callback(unmount)
