@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+from tests.simulation.pieces import piece
 from tests.simulation.planted import PLANTED, found
 from tests.simulation.play import run
 from tests.simulation.values import Result
@@ -23,22 +24,11 @@ _PIECE = 25
 _NAMED = 10
 
 
-def _piece(first: int, count: int) -> list[Result]:
-    """Play some seeds; of those that hold, the account is not kept."""
-    logging.disable(logging.CRITICAL)
-    with simulated():
-        found = [run(seed) for seed in range(first, first + count)]
-    for each in found:
-        each.account.clear()
-        each.error = None
-    return found
-
-
 def results(first: int, count: int, processes: int) -> Iterator[Result]:
     """Play seeds in several processes."""
     pieces = [(seed, min(_PIECE, first + count - seed)) for seed in range(first, first + count, _PIECE)]
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        for made in [pool.apply_async(_piece, each) for each in pieces]:
+        for made in [pool.apply_async(piece, each) for each in pieces]:
             yield from made.get()
 
 
