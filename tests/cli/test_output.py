@@ -100,7 +100,7 @@ def test_everything_that_lists_prints_one_document(yizhan: Run, home: object) ->
         ("postings", "list", "--county", "350924"): {"county", "postings", "foreign"},
         ("inbox", "list", "--county", "350924"): {"county", "items", "aside", "gaps", "conflicts", "charter_stale"},
         ("digest", "list", "--county", "350924"): {"county", "digests"},
-        ("broker", "status"): {"running", "pid", "bootstrap", "cluster_id", "log"},
+        ("broker", "status"): {"running", "pid", "bootstrap", "cluster_id", "log", "nodes"},
     }
     for command, keys in expected.items():
         ran = yizhan(*command, "--json")

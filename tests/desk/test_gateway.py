@@ -85,7 +85,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             allowed=allowed(),
         )
         stop, ready = StopSignal(), threading.Event()
-        server = threading.Thread(target=serve, args=(make_app(desk), listener, listening, stop, ready.set))
+        words = (make_app(desk), listener, listening, stop, ready.set, lambda: None)
+        server = threading.Thread(target=serve, args=words)
         server.start()
         try:
             assert ready.wait(60)

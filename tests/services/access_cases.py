@@ -170,7 +170,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "sending.Sender": ("run",),
     "station.TopicOutlet": ("records", "connected"),
     "tables.TableImport": ("empty", "going"),
-    "station": ("list_parts", "move_members", "run_station", "station_charters"),
+    "station": ("list_parts", "move_members", "run_station", "seat", "station_charters"),
     "access_log": ("access_log_path", "record", "record_if_possible", "who"),
     "arrival_log.ArrivalLog": ("copy", "end", "work"),
     "actor": ("named_officer", "process_account", "signed_by"),

@@ -164,7 +164,7 @@ def test_files_that_a_kill_left_are_deleted_at_the_next_start(home: Home) -> Non
 
 
 def test_a_restored_backup_of_the_drafts_sends_nothing_twice(home: Home, outbox: Outbox, tmp_path: Path) -> None:
-    """What was queued at the backup and sent since is found in the outbox by its reference."""
+    """What was queued at the backup waits for an officer; queued again, it is found in the outbox by its reference."""
     n = begin(home)
     queue_draft(home, SHOUNING, n, AUTHOR, 1)
     path, copy = drafts_path(home, SHOUNING), tmp_path / "copy.sqlite3"
@@ -175,6 +175,10 @@ def test_a_restored_backup_of_the_drafts_sends_nothing_twice(home: Home, outbox:
         each.unlink()
     copy.rename(path)
     path.chmod(0o600)
+    with open_drafts(home, SHOUNING) as store:
+        assert store.next_queued() is None
+        version = store.get(n).version
+    queue_draft(home, SHOUNING, n, AUTHOR, version)
     seal_next(home, outbox)
     (event,) = sent(outbox)
     record = result_of(home, SHOUNING, n)

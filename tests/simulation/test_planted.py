@@ -21,7 +21,7 @@ QUICK = (
     "statements not sent again after death",
     "table written before the outputs were acknowledged",
     "bell that forgets at a restart",
-    "receipt forgotten before the outbox has it",
+    "event marked as sent before the broker had it",
 )
 """Found within few seeds; ``python -m tests.simulation --planted 300`` looks for all."""
 

@@ -80,6 +80,10 @@ def start_processes(
     """
     wanted = home_processes(home)
     if not wanted:
+        if any(home.path.glob("counties/*/charter")):  # restored from a backup, which has no keys unless asked
+            raise ServiceError(
+                marked("{home} 里有数据而没有密钥，没有进程可以启动；请先放回密钥和证书"), home=home.path
+            )
         sentence = marked("{home} 里没有县、驿站或账本的密钥，没有进程可以启动")
         raise ServiceError(sentence, home=home.path, hint=Action.to("sample.init"))
     found: dict[str, ProcessState] = {}

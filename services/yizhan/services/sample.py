@@ -51,7 +51,7 @@ def make_sample(
         KeyFileInvalid: a key file cannot be written.
     """
     public = home / "station" / "public"
-    if public.exists() or (home / "station" / "charter").exists():
+    if public.exists() or (home / "station" / "charter").exists() or any(home.glob("counties/*/charter")):
         raise ServiceError(marked("{home} 已有章程，没有改动；请另选主目录，或先移走它"), home=home)
     sets = {code: (SigningKey.generate(), SealingKey.generate(), CosigningKey.generate()) for code in sorted(members)}
     keys = {code: MemberKeys(sign.public, seal.public, cosign.public) for code, (sign, seal, cosign) in sets.items()}

@@ -6,7 +6,12 @@ Rule 1: only the command that runs it imports this module: it needs Faust, which
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import socket
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
 from yizhan.charter.archive import Archive
 from yizhan.charter.layout import TIMESTAMP
@@ -14,7 +19,8 @@ from yizhan.charter.station import StationCharters
 from yizhan.charter.topic import TopicSource, TopicWriter
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.connection import KafkaConnection
-from yizhan.runtime.file_lock import shared
+from yizhan.runtime.errors import AlreadyRunning
+from yizhan.runtime.file_lock import exclusive, shared
 from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import NotFound
@@ -30,6 +36,9 @@ from yizhan.streams.errors import StationError
 from yizhan.streams.moving import Moved, PartStatus, move, part_status
 from yizhan.streams.worker import run_station as run_worker
 
+_SEATS: Final = 8
+"""Processes of one part in one home: one that works, and its standbys."""
+
 
 def run_station(home: Home, passphrases: PassphraseSource, part: str = topics.MAIN) -> None:
     """Run the station, or one part of it, until SIGTERM, then end the process with status 0.
@@ -44,8 +53,28 @@ def run_station(home: Home, passphrases: PassphraseSource, part: str = topics.MA
     keys = station_keys(folder / "keys", (home.charters.latest(), home.charter), passphrases)
     connection = home.settings.connection(topics.STATION)
     lock = folder / (WORKER_LOCK if part == topics.MAIN else f"{part}-{WORKER_LOCK}")
-    with shared(lock):  # a second one is a hot standby
-        run_worker(home.settings, connection, station_charters(home, keys, passphrases), keys, lock, part)
+    with shared(lock), seat(lock) as instance:  # a second one is a hot standby
+        run_worker(home.settings, connection, station_charters(home, keys, passphrases), keys, lock, instance, part)
+
+
+@contextlib.contextmanager
+def seat(lock: Path) -> Iterator[str]:
+    """Hold the first free seat of a part in this home, and yield its name, which no other process has.
+
+    Kafka knows a member of a group by this name, so that one that starts again need not be waited for. Two processes of
+    one name would take the group from each other for ever. Raises :class:`StationError` when eight run.
+    """
+    with contextlib.ExitStack() as held:
+        for number in range(_SEATS):
+            with contextlib.suppress(AlreadyRunning):
+                held.enter_context(exclusive(lock.with_name(f"{lock.stem}-{number}.lock"), ""))
+                break
+        else:
+            raise StationError(
+                marked("驿站的这一部分在 {folder} 里已有 {count} 个进程"), folder=lock.parent, count=_SEATS
+            )
+        place = f"{socket.gethostname()}:{uuid.getnode():x}:{lock.resolve()}:{number}"
+        yield f"station-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
 
 
 def list_parts(home: Home) -> list[PartStatus]:

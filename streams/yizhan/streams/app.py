@@ -20,7 +20,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 from typing import TYPE_CHECKING, Any, Final
 
 import faust
@@ -115,7 +114,7 @@ def end_process(reason: str) -> None:
     os._exit(EXIT_FAILED)
 
 
-def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Path, group: str) -> App:
+def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Path, group: str, instance: str) -> App:
     """Configure Faust: nothing is stored on disk, no topic is created, offsets are committed by us."""
     mode.loop.use("uvloop")
     guarded_records.install()
@@ -132,7 +131,7 @@ def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Pat
         web_enabled=False,
         topic_allow_declare=False,
         topic_disable_leader=True,
-        consumer_group_instance_id=f"station-{socket.gethostname()}",
+        consumer_group_instance_id=instance,
         consumer_auto_offset_reset="earliest",
         broker_session_timeout=settings.station_session_timeout_seconds,
         broker_heartbeat_interval=1.0,
@@ -153,6 +152,7 @@ def build(
     *,
     share: Share,
     data_folder: Path,
+    instance: str,
     opened: Cluster,
 ) -> App:
     """Build the worker. Every topic must exist already.
@@ -163,9 +163,10 @@ def build(
         settings: window, commit interval, session timeout, charter reload.
         share: the members that this worker serves.
         data_folder: where Faust may write.
+        instance: name of this process in its consumer group: the same when it starts again, another process's never.
         opened: by which the table is read for the first time; closed then.
     """
-    app = _faust_app(connection, settings, data_folder, share.group)
+    app = _faust_app(connection, settings, data_folder, share.group, instance)
     app.transport.Consumer = _UnpausedConsumer  # type: ignore[misc] # Faust declares it for classes
     # Faust creates its producer on first use: not yet.
     send = lambda *record: app.producer.send(*record)  # noqa: E731, PLW0108 -- see above

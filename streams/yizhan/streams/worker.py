@@ -61,6 +61,7 @@ def run_station(
     charters: Charters,
     keys: Sequence[SigningKey],
     lock: Path,
+    instance: str,
     part: str = topics.MAIN,
 ) -> None:
     """Serve the events topics of a part's members until SIGTERM, then end the process with status 0.
@@ -71,6 +72,7 @@ def run_station(
         charters: adopted versions; refreshed while running.
         keys: postmark keys.
         lock: held by the caller, in the station's folder, where Faust's files are too.
+        instance: name of this process in the group, kept over a restart, and no other process's.
         part: whose members are served; ``MAIN`` serves all that no other part serves.
 
     Raises:
@@ -92,7 +94,9 @@ def run_station(
     watchdog = Watchdog(settings.watchdog_seconds, heart=Heartbeat(lock)).start()
     watch_gauge(watchdog, REGISTRY)
     data = lock.with_name("faust")
-    app = faust_app.build(station, connection, settings, share=share, data_folder=data, opened=cluster)
+    app = faust_app.build(
+        station, connection, settings, share=share, data_folder=data, instance=instance, opened=cluster
+    )
     app.on_partitions_assigned.connect(_assigned)
     app.on_before_shutdown.connect(_ending)
     threading.Thread(
