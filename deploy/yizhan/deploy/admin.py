@@ -16,7 +16,7 @@ import contextlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from kafka.admin import (
     ACL,
@@ -288,7 +288,7 @@ def _apply_quotas(client: KafkaAdminClient, declared: Sequence[topics.Quota], ge
             )
         lines += [f"quota {name}: {key} {value:.0f}" for key, value in new.items()]
     if entries:
-        answer = _ask(client, AlterClientQuotasRequest(entries=entries, validate_only=False))
+        answer = replication.ask(client, AlterClientQuotasRequest(entries=entries, validate_only=False))
         for result in answer.entries:
             if result.error_code:
                 raise ApplyFailed(f"quotas refused: {for_code(result.error_code).__name__}")
@@ -318,7 +318,7 @@ def _rates(
 
 def _quotas(client: KafkaAdminClient) -> dict[str, dict[str, float]]:
     component = DescribeClientQuotasRequest.ComponentData(entity_type="user", match_type=_ANY_NAMED_ENTITY, match=None)
-    answer = _ask(client, DescribeClientQuotasRequest(components=[component], strict=True))
+    answer = replication.ask(client, DescribeClientQuotasRequest(components=[component], strict=True))
     if answer.error_code:
         raise ApplyFailed(f"quotas cannot be read: {for_code(answer.error_code).__name__}")
     return {
@@ -326,8 +326,3 @@ def _quotas(client: KafkaAdminClient) -> dict[str, dict[str, float]]:
         for entry in answer.entries or ()
         if entry.entity[0].entity_name is not None  # that is everybody's default
     }
-
-
-def _ask(client: KafkaAdminClient, request: Any) -> Any:  # noqa: ANN401  kafka-python's own types
-    manager = client._manager  # noqa: SLF001  the only way to send a request without a method
-    return manager.run(manager.send, request)

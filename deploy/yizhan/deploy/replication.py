@@ -114,12 +114,17 @@ def ask_in_sync_of_others(client: Any, brokers: Sequence[int]) -> list[str]:  # 
     resource = IncrementalAlterConfigsRequest.AlterConfigsResource
     setting = resource.AlterableConfig(name=IN_SYNC, config_operation=_SET, value=wanted)
     everybody = resource(resource_type=ConfigResourceType.BROKER, resource_name="", configs=[setting])
-    manager = client._manager  # noqa: SLF001  the only way to send a request without a method
-    answer = manager.run(manager.send, IncrementalAlterConfigsRequest(resources=[everybody], validate_only=False))
+    answer = ask(client, IncrementalAlterConfigsRequest(resources=[everybody], validate_only=False))
     for each in answer.responses:
         if each.error_code:
             raise ApplyFailed(f"{IN_SYNC} refused: {for_code(each.error_code).__name__}")
     return [f"all brokers: {IN_SYNC} {current} → {wanted}"]
+
+
+def ask(client: Any, request: Any) -> Any:  # noqa: ANN401  kafka-python's own types
+    """Send a request for which kafka-python's administrator has no method; return the answer."""
+    manager = client._manager  # noqa: SLF001  there is no other way
+    return manager.run(manager.send, request)
 
 
 def _require_ok(outcomes: Mapping[str, str]) -> None:

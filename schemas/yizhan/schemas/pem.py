@@ -56,9 +56,14 @@ def locked_pem(key: _Private, passphrase: bytes | None) -> bytes:
     secret = Scrypt(salt=salt, length=32, n=SCRYPT_N, r=8, p=1).derive(passphrase)
     pad, cipher = PKCS7(128).padder(), Cipher(AES256(secret), CBC(start)).encryptor()
     sealed = cipher.update(pad.update(plain) + pad.finalize()) + cipher.finalize()
-    body = base64.encodebytes(_encrypted(salt, start, sealed)).replace(b"\n", b"")
+    return armoured(b"ENCRYPTED PRIVATE KEY", _encrypted(salt, start, sealed))
+
+
+def armoured(label: bytes, der: bytes) -> bytes:
+    """Write DER as PEM (RFC 7468 section 2), lines of 64 characters."""
+    body = base64.b64encode(der)
     lines = b"\n".join(body[place : place + 64] for place in range(0, len(body), 64))
-    return b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n" + lines + b"\n-----END ENCRYPTED PRIVATE KEY-----\n"
+    return b"-----BEGIN " + label + b"-----\n" + lines + b"\n-----END " + label + b"-----\n"
 
 
 def _encrypted(salt: bytes, start: bytes, sealed: bytes) -> bytes:

@@ -11,7 +11,6 @@ libcrypto is called through ctypes, which releases the interpreter's lock; ``cry
 
 from __future__ import annotations
 
-import base64
 import ctypes
 import ctypes.util
 import secrets
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import marked
+from yizhan.schemas.pem import armoured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,11 +169,7 @@ class PrivateKey:
     def private_bytes(self, encoding: Encoding, _format: object = None, _encryption: object = None) -> bytes:
         """Return PKCS 8, not locked and without the public half (RFC 5208, RFC 5915), as pyca's keys do."""
         der = _PKCS8 + self.secret
-        if encoding is Encoding.DER:
-            return der
-        body = base64.b64encode(der)
-        lines = b"\n".join(body[place : place + 64] for place in range(0, len(body), 64))
-        return b"-----BEGIN PRIVATE KEY-----\n" + lines + b"\n-----END PRIVATE KEY-----\n"
+        return der if encoding is Encoding.DER else armoured(b"PRIVATE KEY", der)
 
     @classmethod
     def from_pkcs8(cls, der: bytes) -> PrivateKey:

@@ -35,7 +35,7 @@ from yizhan.schemas import dsse, strictjson
 from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.errors import StatementInvalid
-from yizhan.schemas.i18n import marked
+from yizhan.schemas.i18n import join_list, marked
 from yizhan.schemas.keys import SigningKey, load_signing
 from yizhan.schemas.topics import STATION, county
 from yizhan.services.charter import public_folder, reader_folder
@@ -302,7 +302,7 @@ def _terms(reader: CharterReader, owners: Sequence[str], member: NewMember | Non
         return None
     if len(new) > 1 or member is None:
         sentence = marked("{codes} 申请加入：请一次一个县，并给出它的名称、省份和结对的县")
-        raise ServiceError(sentence, codes="、".join(new))
+        raise ServiceError(sentence, codes=join_list(new))
     base = contents.terms_of(reader.verified())
     alliance: dict[str, Any] = json.loads(base.files[ALLIANCE])
     words = {"name": member.name, "province": member.province}
